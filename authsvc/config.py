@@ -1,0 +1,333 @@
+"""The configuration: what it consists of, and where it is read from.
+
+Every field is the variable `AUTHSVC_` and its name in capitals. A secret may instead stand in a
+file that the same variable with `_FILE` names. Whether a configuration is safe to start with is
+judged in `configuration_faults.py`.
+"""
+
+import base64
+import binascii
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from authsvc.addresses import parse_address
+
+PREFIX = "AUTHSVC_"
+MASTER_KEY_BYTES = 32
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be started with; `faults` are sentences for the operator."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def variable_name(field: str) -> str:
+    """Give the environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def parse_duration(value: object) -> object:
+    """Read `250ms`, `45s`, `10m`, `12h`, `30d`, or a number of seconds.
+
+    Raises:
+        ValueError: The text is none of these.
+
+    """
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        message = "is not a duration; write for instance 45s, 10m, 12h or 30d"
+        raise ValueError(message)
+    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+
+
+def decode_master_key(text: str) -> bytes:
+    """Read a master key: 32 bytes in base64 or hexadecimal digits.
+
+    Raises:
+        ValueError: It is neither, or not 32 bytes. The message doesn't hold the key.
+
+    """
+    text = text.strip()
+    try:
+        if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+            return bytes.fromhex(text)
+        padded = text + "=" * (-len(text) % 4)
+        key = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        message = "is neither base64 nor hexadecimal"
+        raise ValueError(message) from None
+    if len(key) != MASTER_KEY_BYTES:
+        message = f"holds {len(key)} bytes instead of {MASTER_KEY_BYTES}"
+        raise ValueError(message)
+    return key
+
+
+def usable_cpus() -> int:
+    """Count the processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _words(value: object) -> object:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _address(value: object) -> object:
+    if isinstance(value, str):
+        parse_address(value)
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Address = Annotated[str, BeforeValidator(_address)]
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+
+
+class Config(BaseSettings):
+    """All that an operator can decide. Read at start; SIGHUP reads it anew."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    mode: Literal["dev", "production"] = Field(
+        "production",
+        description="`production`, or `dev`: embedded stores, loopback only, every caller trusted. "
+        "Set by `authsvc serve` and `authsvc up`.",
+    )
+    listen: Address = Field("127.0.0.1:50051", description="Address of the gRPC port, HOST:PORT.")
+    http: Address = Field(
+        "127.0.0.1:8080",
+        description="Address of the HTTP port (JWKS, metrics, health), HOST:PORT.",
+    )
+    data: Path = Field(
+        Path("var"), description="Directory for SQLite, the embedded Redis and the dev master key."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL of the SQL database; without one, SQLite in the data directory.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="URL of Redis or Valkey (`redis://`, `rediss://`, `unix://`); without one, "
+        "dev mode starts an embedded Valkey. Required in production.",
+    )
+    workers: PositiveInt = Field(
+        default_factory=usable_cpus,
+        le=1024,
+        description="Number of worker processes; the default is one per usable core.",
+    )
+    issuer: str = Field(
+        "https://authsvc.localhost",
+        pattern=r"^https?://[!-~]+[^/?#]$",
+        description="The `iss` of access tokens (RFC 9068): a URL without a slash at its end.",
+    )
+    audiences: Words = Field(
+        ("*",), description="Audiences that tokens are issued for, with spaces between; `*` is any."
+    )
+    default_audience: str = Field(
+        "authsvc", min_length=1, description="Audience of a token whose request names none."
+    )
+    scopes: Words = Field(
+        ("*",),
+        description="Scopes that an account may ask for, with spaces between; `*` is any but those "
+        "that begin with `authsvc.`.",
+    )
+    signing_algorithm: Literal["EdDSA", "ES256", "RS256"] = Field(
+        "EdDSA", description="Algorithm of new signing keys (RFC 7518, RFC 8037)."
+    )
+    access_token_lifetime: Duration = Field(
+        10 * _MINUTE, ge=_SECOND, le=_HOUR, description="Life of an access token, 1 s to 1 h."
+    )
+    session_idle_lifetime: Duration = Field(
+        14 * _DAY, ge=_SECOND, le=400 * _DAY, description="How long a session lives unused."
+    )
+    session_absolute_lifetime: Duration = Field(
+        90 * _DAY, ge=_SECOND, le=400 * _DAY, description="How long a session lives at most."
+    )
+    sessions_per_account: PositiveInt = Field(
+        50, le=1000, description="Open sessions of one account; one more ends the oldest."
+    )
+    refresh_grace: Duration = Field(
+        10 * _SECOND,
+        ge=timedelta(0),
+        le=_HOUR,
+        description="How long a repeated refresh gets the same answer, at most 60 s.",
+    )
+    clock_leeway: Duration = Field(
+        30 * _SECOND,
+        ge=timedelta(0),
+        le=60 * _SECOND,
+        description="By how much clocks may differ when a token's times are checked, at most 60 s.",
+    )
+    key_publication_time: Duration = Field(
+        15 * _MINUTE,
+        ge=timedelta(0),
+        le=30 * _DAY,
+        description="How long a signing key is published before it signs.",
+    )
+    key_rotation_period: Duration = Field(
+        30 * _DAY,
+        ge=_MINUTE,
+        le=400 * _DAY,
+        description="How long a signing key signs before the next takes its place.",
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="Key that seals secrets at rest: 32 random bytes in base64 or hex. Required in "
+        "production; dev mode makes one in the data directory.",
+    )
+    password_min_length: int = Field(
+        15, ge=8, le=64, description="Least length of a new password, in code points."
+    )
+    argon2_time_cost: PositiveInt = Field(2, le=64, description="Passes of argon2id (RFC 9106).")
+    argon2_memory_cost_kib: int = Field(
+        19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
+    )
+    argon2_parallelism: PositiveInt = Field(1, le=16, description="Lanes of argon2id.")
+    require_caller: bool = Field(
+        True,
+        description="Whether every call needs an authenticated calling service. The default is true "
+        "in production and false in dev mode.",
+    )
+    registration: Literal["open", "closed"] = Field(
+        "open", description="Whether `Register` makes accounts, or only administrators do."
+    )
+    reflection: bool = Field(
+        False,
+        description="Whether gRPC reflection is served. The default is true in dev mode only; "
+        "production refuses it.",
+    )
+    tls_terminated_by_mesh: bool = Field(
+        False,
+        description="States that a mesh or proxy encrypts all traffic to the gRPC port, which may "
+        "then listen off loopback without TLS.",
+    )
+    server_deadline: Duration = Field(
+        10 * _SECOND, ge=_SECOND, le=5 * _MINUTE, description="Longest time that a call may take."
+    )
+    max_message_bytes: int = Field(
+        4 * 1024 * 1024, ge=65536, le=64 * 1024 * 1024, description="Largest request, in bytes."
+    )
+    max_metadata_bytes: int = Field(
+        16 * 1024, ge=8192, le=1024 * 1024, description="Largest metadata of a call, in bytes."
+    )
+    max_concurrent_streams: int = Field(
+        128, ge=100, le=65536, description="Open calls of one connection."
+    )
+    max_connection_age: Duration = Field(
+        30 * _MINUTE, ge=_MINUTE, le=30 * _DAY, description="Age at which a connection is renewed."
+    )
+    drain_grace: Duration = Field(
+        10 * _SECOND,
+        ge=timedelta(0),
+        le=10 * _MINUTE,
+        description="How long calls in flight may take to finish after SIGTERM.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level of the lines that are logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json` for machines; `console` for people."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_mode(cls, values: dict[str, Any]) -> dict[str, Any]:
+        production = values.get("mode", "production") != "dev"
+        return {"require_caller": production, "reflection": not production, **values}
+
+    @model_validator(mode="after")
+    def _sqlite_unless_told(self) -> Self:
+        if self.database_url is None:
+            url = f"sqlite:///{self.data.absolute() / 'authsvc.db'}"
+            # The model is frozen for everybody else; this is still its construction.
+            self.__dict__["database_url"] = SecretStr(url)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env files
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - one way to name a file
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then the environment, then the files that it names."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+SECRET_FIELDS = tuple(
+    name for name, field in Config.model_fields.items() if "SecretStr" in str(field.annotation)
+)
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """The secrets that stand in files named by `AUTHSVC_…_FILE`."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        path = os.environ.get(variable_name(field_name) + "_FILE")
+        if field_name not in SECRET_FIELDS or path is None:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            message = f"{variable_name(field_name)}_FILE: can't read {path}: {reason}."
+            raise ConfigurationError(message) from None
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(None, name)[0] for name in SECRET_FIELDS}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def load(**arguments: object) -> Config:
+    """Read the configuration; arguments that are not None go before the environment.
+
+    Raises:
+        ConfigurationError: Values that can't be understood, each named by its variable.
+
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        return Config(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigurationError(*_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        name = variable_name(str(fault["loc"][0])) if fault["loc"] else "configuration"
+        lines.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}.")
+    return lines

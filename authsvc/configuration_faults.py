@@ -1,0 +1,142 @@
+"""Which configurations do not start (ASVS 13.2.3, 13.4.2, 13.4.5).
+
+Each rule gives sentences that say what is wrong and what to do, and never a secret.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from authsvc.addresses import is_loopback
+from authsvc.config import (
+    PREFIX,
+    SECRET_FIELDS,
+    Config,
+    decode_master_key,
+    variable_name,
+)
+
+JWKS_CACHE_TIME = timedelta(minutes=5)
+"""How long verifiers may cache the key set (`Cache-Control: max-age`)."""
+
+_LONGEST_GRACE = timedelta(seconds=60)
+_LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
+_LEAST_DISTINCT_BYTES = 12
+_OTHER_VARIABLES = frozenset({"AUTHSVC_SERVER", "AUTHSVC_API_KEY", "AUTHSVC_API_KEY_FILE"})
+_TOOL_VARIABLES = ("AUTHSVC_VENV", "AUTHSVC_TEST_", "AUTHSVC_BENCH_")
+
+
+def faults(config: Config, *, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Give everything that forbids to start with this configuration, at once."""
+    mode_faults = _production_faults if config.mode == "production" else _dev_faults
+    return [*_environment_faults(environment), *_common_faults(config), *mode_faults(config)]
+
+
+def _environment_faults(environment: Mapping[str, str]) -> Iterator[str]:
+    known = {variable_name(name) for name in Config.model_fields} | _OTHER_VARIABLES
+    known |= {variable_name(name) + "_FILE" for name in SECRET_FIELDS}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(_TOOL_VARIABLES):
+            yield f"{name}: there is no such setting. Correct its name or remove it."
+    for name in map(variable_name, SECRET_FIELDS):
+        path = environment.get(f"{name}_FILE")
+        if path is None:
+            continue
+        if name in environment:
+            yield f"{name} and {name}_FILE are both set. Keep one of them."
+        if _is_open_to_others(Path(path)):
+            yield f"{name}_FILE: {path} is open to other users. Run: chmod o-rwx {path}"
+
+
+def _is_open_to_others(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except OSError:
+        return False
+
+
+def _common_faults(config: Config) -> Iterator[str]:
+    if config.session_idle_lifetime > config.session_absolute_lifetime:
+        yield (
+            "AUTHSVC_SESSION_IDLE_LIFETIME is longer than AUTHSVC_SESSION_ABSOLUTE_LIFETIME. "
+            "Make it shorter or equal."
+        )
+    if config.access_token_lifetime > config.session_absolute_lifetime:
+        yield (
+            "AUTHSVC_ACCESS_TOKEN_LIFETIME is longer than AUTHSVC_SESSION_ABSOLUTE_LIFETIME. "
+            "Make it shorter."
+        )
+    if config.refresh_grace > _LONGEST_GRACE:
+        yield "AUTHSVC_REFRESH_GRACE is longer than 60 s. A stolen token would stay unnoticed."
+    if config.key_rotation_period <= config.key_publication_time:
+        yield (
+            "AUTHSVC_KEY_ROTATION_PERIOD is no longer than AUTHSVC_KEY_PUBLICATION_TIME. "
+            "Make it longer."
+        )
+    if "*" not in config.audiences and config.default_audience not in config.audiences:
+        yield "AUTHSVC_DEFAULT_AUDIENCE is not among AUTHSVC_AUDIENCES. Add it there."
+    if config.master_key is not None:
+        yield from _master_key_faults(config.master_key.get_secret_value())
+
+
+def _master_key_faults(text: str) -> Iterator[str]:
+    make = "Make one with: openssl rand -base64 32"
+    try:
+        key = decode_master_key(text)
+    except ValueError as error:
+        yield f"AUTHSVC_MASTER_KEY {error}. {make}"
+        return
+    typed = all(0x20 <= byte < 0x7F for byte in key)
+    counted = len({(b - a) % 256 for a, b in zip(key, key[1:], strict=False)}) == 1
+    if typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES:
+        yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {make}"
+
+
+def _dev_faults(config: Config) -> Iterator[str]:
+    for name, address in (("LISTEN", config.listen), ("HTTP", config.http)):
+        if not is_loopback(address):
+            yield (
+                f"AUTHSVC_{name}: dev mode trusts every caller and therefore listens on loopback "
+                f"only, not on {address}. Use 127.0.0.1, or `authsvc serve` for production."
+            )
+
+
+def _production_faults(config: Config) -> Iterator[str]:
+    if config.master_key is None:
+        yield (
+            "AUTHSVC_MASTER_KEY is missing. Make a key with `openssl rand -base64 32` and name its "
+            "file in AUTHSVC_MASTER_KEY_FILE."
+        )
+    if config.redis_url is None:
+        yield "AUTHSVC_REDIS_URL is missing. The embedded Redis is for dev mode only."
+    if not is_loopback(config.listen) and not config.tls_terminated_by_mesh:
+        yield (
+            f"AUTHSVC_LISTEN: {config.listen} is off loopback and not encrypted. Listen on "
+            "127.0.0.1, or state with AUTHSVC_TLS_TERMINATED_BY_MESH=true that a mesh encrypts."
+        )
+    if not config.issuer.startswith("https://"):
+        yield "AUTHSVC_ISSUER is not an https URL (RFC 8414, 2). Use one."
+    if config.reflection:
+        yield "AUTHSVC_REFLECTION is on. Turn it off in production."
+    if config.log_level == "debug":
+        yield "AUTHSVC_LOG_LEVEL is debug. Use info, warning or error in production."
+    if not config.require_caller and "*" in config.scopes:
+        yield (
+            "AUTHSVC_REQUIRE_CALLER is off and AUTHSVC_SCOPES is *: anybody could ask for any "
+            "scope. Turn the one on or name the scopes."
+        )
+    if (
+        config.argon2_time_cost < _LEAST_TIME_COST
+        or config.argon2_memory_cost_kib < _LEAST_MEMORY_KIB
+    ):
+        yield (
+            "AUTHSVC_ARGON2_TIME_COST and AUTHSVC_ARGON2_MEMORY_COST_KIB are below 2 passes over "
+            "19456 KiB, which is the least that resists guessing. Raise them."
+        )
+    if config.key_publication_time < JWKS_CACHE_TIME:
+        yield (
+            "AUTHSVC_KEY_PUBLICATION_TIME is under 5 min, for which verifiers cache the key set: "
+            "they would refuse good tokens. Raise it."
+        )

@@ -1,0 +1,206 @@
+"""The recipe of login, readable from top to bottom, and its sisters register and change of password."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from authsvc.domain.accounts import (
+    Account,
+    AccountChange,
+    AccountState,
+    AccountStore,
+    EndTokens,
+)
+from authsvc.domain.calls import Call
+from authsvc.domain.clock import Clock
+from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.grants import GrantRequest, Grants, Tokens
+from authsvc.domain.identifiers import new_account_id
+from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.revocation import Revoker
+from authsvc.domain.throttling import Bucket, Throttle
+from authsvc.errors import (
+    AccessDenied,
+    AccountNotFound,
+    InvalidCredentials,
+    StoreUnavailable,
+    UsernameTaken,
+)
+
+PASSWORD = ("pwd",)
+"""The authentication method of RFC 8176."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """What an account is made of."""
+
+    username: str
+    email: str | None
+    password: str | None = field(repr=False)
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLimits:
+    """How often may be tried."""
+
+    logins_per_account: int = 10
+    """Failed logins with one identifier in a window (NIST SP 800-63B-4, 3.2.2 allows 100)."""
+    logins_per_peer: int = 1_000
+    """Failed logins from one address in a window; many people share one."""
+    registrations_per_peer: int = 1_000
+    window: timedelta = timedelta(minutes=5)
+
+
+class Authenticator:
+    """Proves who somebody is by password."""
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountStore,
+        passwords: Passwords,
+        password_policy: PasswordPolicy,
+        throttle: Throttle,
+        limits: AttemptLimits,
+        grants: Grants,
+        revoker: Revoker,
+        registration_open: bool,
+        record: EventSink,
+        clock: Clock,
+    ) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._password_policy = password_policy
+        self._throttle = throttle
+        self._limits = limits
+        self._grants = grants
+        self._revoker = revoker
+        self._registration_open = registration_open
+        self._record = record
+        self._clock = clock
+
+    def login(self, call: Call, identifier: str, password: str, request: GrantRequest) -> Tokens:
+        """Open a session for whoever knows the password.
+
+        Raises:
+            InvalidCredentials: Wrong identifier or password, or the account may not log in.
+            InvalidAudience: Tokens are not issued for the audience.
+            InvalidScope: A scope may not be granted.
+            TooManyAttempts: Nothing was hashed.
+            Overloaded: Nothing was hashed.
+
+        """
+        account_bucket = self._login_bucket(identifier)
+        peer_bucket = self._bucket("login-peer", call.peer, self._limits.logins_per_peer)
+        self._throttle.reserve([account_bucket, peer_bucket], now=self._clock())
+        try:
+            account = self._check_password(call, identifier, password)
+        except StoreUnavailable:
+            raise
+        self._throttle.release(account_bucket)
+        self._throttle.release(peer_bucket)
+        self._grants.check(request, roles=account.roles)
+        account = self._rehash_if_stale(call, account, password)
+        tokens = self._grants.open(call, account, request, amr=PASSWORD)
+        self._note(call, EventType.LOGIN, account, session_id=tokens.session_id)
+        return tokens
+
+    def register(
+        self, call: Call, new: NewAccount, request: GrantRequest
+    ) -> tuple[Account, Tokens]:
+        """Make an account and open its first session.
+
+        Raises:
+            AccessDenied: Registration is closed.
+            UsernameTaken: Another account has the user name.
+            PasswordRejected: The password breaks the policy.
+            InvalidAudience: Tokens are not issued for the audience.
+            InvalidScope: A scope may not be granted.
+            TooManyAttempts: Nothing was hashed.
+            Overloaded: Nothing was hashed.
+
+        """
+        if not self._registration_open:
+            detail = "registration is closed"
+            raise AccessDenied(detail)
+        bucket = self._bucket("register-peer", call.peer, self._limits.registrations_per_peer)
+        self._throttle.reserve([bucket], now=self._clock())
+        self._grants.check(request, roles=())
+        account = self.create(call, new)
+        tokens = self._grants.open(call, account, request, amr=PASSWORD)
+        self._note(call, EventType.LOGIN, account, session_id=tokens.session_id)
+        return account, tokens
+
+    def create(self, call: Call, new: NewAccount) -> Account:
+        """Make an account without logging it in.
+
+        Raises:
+            UsernameTaken: Another account has the user name.
+            PasswordRejected: The password breaks the policy.
+            Overloaded: Nothing was hashed.
+
+        """
+        if new.password is not None:
+            names = (new.username, new.email or "")
+            self._password_policy.check(new.password, field="password", names=names)
+        if self._accounts.find_by_identifier(new.username) is not None:
+            raise UsernameTaken
+        now = self._clock()
+        account = Account(
+            account_id=new_account_id(),
+            username=new.username,
+            email=new.email,
+            email_verified=False,
+            roles=tuple(sorted(new.roles)),
+            state=AccountState.ACTIVE,
+            epoch=0,
+            password_hash=self._hash(call, new.password),
+            create_time=now,
+            update_time=now,
+            password_change_time=now if new.password is not None else None,
+        )
+        self._accounts.create(account)
+        self._note(call, EventType.ACCOUNT_CREATED, account)
+        return account
+
+    def change_password(self, call: Call, current: str, new: str) -> tuple[int, Tokens]:
+        """Change the caller's own password, end all its sessions and open a new one.
+
+        Returns:
+            The revision at which the old sessions are dead, and the tokens of the new one.
+
+        Raises:
+            TokenRequired: No account calls.
+            InvalidCredentials: The current password is wrong, or was changed meanwhile.
+            PasswordRejected: The new password breaks the policy.
+            TooManyAttempts: Nothing was hashed.
+            Overloaded: Nothing was hashed.
+
+        """
+        account = self._accounts.find(call.own_account())
+        if account is None or call.claims is None:
+            raise InvalidCredentials(_GONE)
+        names = (account.username, account.email or "")
+        self._password_policy.check(new, field="new_password", names=names)
+        bucket = self._login_bucket(account.username)
+        self._throttle.reserve([bucket], now=self._clock())
+        if not self._matches(call, current, account):
+            self._fail(call, EventType.PASSWORD_CHANGED, account, "wrong password")
+        self._throttle.release(bucket)
+        account, revision = self._replace_password(call, account, new)
+        request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
+        tokens = self._grants.open(call, account, request, amr=PASSWORD)
+        self._note(call, EventType.PASSWORD_CHANGED, account, session_id=tokens.session_id)
+        return revision, tokens
+
+    def _check_password(self, call: Call, identifier: str, password: str) -> Account:
+        account = self._accounts.find_by_identifier(identifier)
+        matches = self._matches(call, password, account)
+        if account is None or account.password_hash is None:
+            self._fail(call, EventType.LOGIN, account, "unknown")
+        if not matches:
+            self._fail(call, EventType.LOGIN, account, "wrong password")
+        if account.state is not AccountState.ACTIVE:
+            self._fail(call, EventType.LOGIN, account, "disabled")
+        return account

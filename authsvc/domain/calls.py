@@ -1,0 +1,63 @@
+"""Who makes a call, and until when it can be answered. Identity is an argument, never ambient."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from authsvc.domain.identifiers import AccountId
+from authsvc.errors import AccessDenied, TokenRequired
+from authsvc.verify.claims import Claims
+
+PUBLIC_CLIENT = "public"
+"""The client id where no calling service was authenticated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of an RPC."""
+
+    client_id: str
+    """The calling service; `PUBLIC_CLIENT` if none was authenticated."""
+    client_scopes: frozenset[str] | None
+    """What the calling service may do; None means everything (a loopback peer in dev mode)."""
+    peer: str
+    """The address that the call came from, without the port."""
+    time_left: Callable[[], timedelta]
+    """How long an answer is of use; may be negative."""
+    claims: Claims | None = None
+    """Of the access token that came along, checked and active."""
+
+    def holds(self, scope: str) -> bool:
+        """Say whether the calling service or the account that calls holds a scope."""
+        if self.client_scopes is None or scope in self.client_scopes:
+            return True
+        return self.claims is not None and scope in self.claims.scopes
+
+    def own_account(self) -> AccountId:
+        """Give the account that calls for itself.
+
+        Raises:
+            TokenRequired: No account's access token came along.
+
+        """
+        if self.claims is None:
+            raise TokenRequired
+        return AccountId(self.claims.subject)
+
+    def account(self, requested: str, *, scope: str) -> AccountId:
+        """Give the account to act on: the caller's own, or with the scope any.
+
+        Raises:
+            TokenRequired: No account is named and none calls.
+            AccessDenied: Another account than the caller's, without the scope.
+
+        """
+        if not requested:
+            return self.own_account()
+        if self.may_act_on(requested, scope=scope):
+            return AccountId(requested)
+        raise AccessDenied(scope)
+
+    def may_act_on(self, account_id: str, *, scope: str) -> bool:
+        """Say whether the caller is the account itself or holds the scope."""
+        return self.holds(scope) or (self.claims is not None and self.claims.subject == account_id)

@@ -1,0 +1,45 @@
+"""Security events: what happened, to whom, by whom, and how it ended (ASVS 16.3). Never a secret."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class EventType(Enum):
+    """The acts that are worth a record."""
+
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_UPDATED = "account.updated"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_DELETED = "account.deleted"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event's name
+    LOGIN = "login"
+    SESSION_REFRESHED = "session.refreshed"
+    REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105 - an event's name
+    SESSION_REVOKED = "session.revoked"
+    SESSIONS_REVOKED = "sessions.revoked"
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One act."""
+
+    type: EventType
+    actor: str
+    """The calling service, or the account that acts on itself."""
+    peer: str
+    """Where the call came from."""
+    subject: str = ""
+    """The account, token or key that it was done to; empty if there is none."""
+    session_id: str = ""
+    succeeded: bool = True
+    reason: str = ""
+    """Why it failed, in a constant word."""
+
+
+EventSink = Callable[[Event], None]
+"""Takes an event where it is kept."""

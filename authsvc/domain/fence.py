@@ -1,0 +1,94 @@
+"""The fence: how an emptied, restored, swapped or failed-over Redis is told from the true one.
+
+SQL holds a random value, the fence, and Redis holds the same in every partition. Every script
+compares the two before it does anything. A Redis that lost its data has no fence; one that was
+restarted or replaced has another run id, which each new connection compares. In either case the
+store calls `FenceKeeper.restore`, which applies the journal again before it lets Redis be trusted.
+A revoked key changes the fence, which makes every worker load the key ring anew at its next call.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from authsvc.domain.clock import Clock
+from authsvc.domain.revocation import RevocationJournal, RevocationMarks
+from authsvc.errors import StoreUnavailable
+
+_ATTEMPTS = 3
+
+
+class FenceSource(Protocol):
+    """The fence in SQL."""
+
+    def current(self) -> bytes:
+        """Give the fence; the first call ever makes it."""
+
+
+class FencedStore(Protocol):
+    """The fence in Redis, and what this process expects it to be."""
+
+    def begin_restore(self) -> bytes:
+        """Leave a fresh random mark in every partition, and give it."""
+
+    def set_fence(self, fence: bytes, *, restore: bytes) -> bool:
+        """Write the fence into every partition and expect it from now on.
+
+        Returns:
+            False, with the fence not expected, if a partition has lost the mark of the restore:
+            Redis was emptied or replaced once more meanwhile.
+
+        """
+
+
+class FenceKeeper:
+    """Makes a doubtful Redis trustworthy again."""
+
+    def __init__(
+        self,
+        *,
+        source: FenceSource,
+        journal: RevocationJournal,
+        marks: RevocationMarks,
+        fenced: FencedStore,
+        reload_keys: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._journal = journal
+        self._marks = marks
+        self._fenced = fenced
+        self._reload_keys = reload_keys
+        self._clock = clock
+        self._restoring = threading.Lock()
+        self._restores = 0
+
+    def restore(self) -> None:
+        """Apply the journal to Redis, load the key ring, and set the fence, in this order.
+
+        What is journalled after the fence was read is marked by whoever journalled it.
+
+        Raises:
+            StoreUnavailable: SQL or Redis does not answer, or Redis keeps losing its data. It
+                stays distrusted.
+
+        """
+        before = self._restores
+        with self._restoring:
+            if self._restores != before:
+                return
+            for _ in range(_ATTEMPTS):
+                if self._attempt():
+                    self._restores += 1
+                    return
+        detail = "redis lost its data again while it was being restored"
+        raise StoreUnavailable(detail)
+
+    def _attempt(self) -> bool:
+        fence = self._source.current()
+        mark = self._fenced.begin_restore()
+        now = self._clock()
+        for batch in self._journal.live(now):
+            self._marks.apply(batch, now=now)
+        self._reload_keys()
+        return self._fenced.set_fence(fence, restore=mark)

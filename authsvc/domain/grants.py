@@ -1,0 +1,260 @@
+"""Grants: opening a session with its first tokens, and continuing it with the next."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from authsvc.domain.accounts import Account
+from authsvc.domain.calls import Call
+from authsvc.domain.clock import Clock
+from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.identifiers import SessionId, account_partition, new_session_id
+from authsvc.domain.refresh_tokens import (
+    NONCE_BYTES,
+    RefreshToken,
+    RefreshTokenCodec,
+    hash_nonce,
+)
+from authsvc.domain.revocation import Revoker
+from authsvc.domain.sessions import ClientInfo, RotationOutcome, Session, SessionStore
+from authsvc.domain.tokens import TokenIssuer
+from authsvc.errors import InvalidAudience, InvalidCredentials, InvalidGrant, InvalidScope
+
+RESERVED_SCOPES = "authsvc."
+"""Scopes that begin so rule over authsvc itself."""
+
+ADMINISTRATOR = "authsvc.admin"
+"""The role of an account that may ask for reserved scopes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRequest:
+    """What a login asks for."""
+
+    audience: str = ""
+    scopes: tuple[str, ...] = ()
+    client: ClientInfo = field(default_factory=ClientInfo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """The tokens of a session."""
+
+    access_token: str = field(repr=False)
+    access_token_expire_time: datetime
+    refresh_token: str = field(repr=False)
+    refresh_token_expire_time: datetime
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantPolicy:
+    """What may be asked for, and how long a session lasts."""
+
+    default_audience: str
+    audiences: frozenset[str] | None
+    """For whom tokens are issued; None means for whoever is named."""
+    scopes: frozenset[str] | None
+    """What any account may ask for; None means everything that is not reserved."""
+    idle_lifetime: timedelta
+    absolute_lifetime: timedelta
+    sessions_per_account: int
+
+    def audience(self, requested: str) -> str:
+        """Give the audience of a grant.
+
+        Raises:
+            InvalidAudience: Tokens are not issued for it.
+
+        """
+        audience = requested or self.default_audience
+        if self.audiences is not None and audience not in self.audiences | {self.default_audience}:
+            raise InvalidAudience(audience)
+        return audience
+
+    def check_scopes(self, requested: Sequence[str], roles: Sequence[str]) -> None:
+        """Accept the scopes that an account with these roles asks for.
+
+        Raises:
+            InvalidScope: One of them may not be granted.
+
+        """
+        for scope in requested:
+            if scope.startswith(RESERVED_SCOPES):
+                granted = ADMINISTRATOR in roles
+            else:
+                granted = self.scopes is None or scope in self.scopes
+            if not granted:
+                raise InvalidScope(scope)
+
+
+class Grants:
+    """Opens sessions and continues them."""
+
+    def __init__(
+        self,
+        *,
+        sessions: SessionStore,
+        codec: RefreshTokenCodec,
+        issuer: TokenIssuer,
+        revoker: Revoker,
+        policy: GrantPolicy,
+        record: EventSink,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._codec = codec
+        self._issuer = issuer
+        self._revoker = revoker
+        self._policy = policy
+        self._record = record
+        self._clock = clock
+
+    def check(self, request: GrantRequest, *, roles: Sequence[str]) -> None:
+        """Refuse early what `open` would refuse.
+
+        Raises:
+            InvalidAudience: Tokens are not issued for the audience.
+            InvalidScope: A scope may not be granted.
+
+        """
+        self._policy.audience(request.audience)
+        self._policy.check_scopes(request.scopes, roles)
+
+    def open(
+        self, call: Call, account: Account, request: GrantRequest, *, amr: tuple[str, ...]
+    ) -> Tokens:
+        """Open a new session for an account that has just proven itself.
+
+        Raises:
+            InvalidAudience: Tokens are not issued for the audience.
+            InvalidScope: A scope may not be granted.
+            InvalidCredentials: The account was closed or changed meanwhile.
+            StoreUnavailable: Nothing was opened.
+
+        """
+        self._policy.check_scopes(request.scopes, account.roles)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        now = self._clock()
+        session = Session(
+            session_id=new_session_id(account_partition(account.account_id)),
+            account_id=account.account_id,
+            epoch=account.epoch,
+            client_id=call.client_id,
+            audience=self._policy.audience(request.audience),
+            scopes=request.scopes,
+            roles=account.roles,
+            amr=amr,
+            client=request.client,
+            nonce_hash=hash_nonce(nonce),
+            generation=0,
+            create_time=now,
+            auth_time=now,
+            last_use_time=now,
+            idle_lifetime=self._policy.idle_lifetime,
+            absolute_expire_time=now + self._policy.absolute_lifetime,
+        )
+        ended = self._sessions.open(session, limit=self._policy.sessions_per_account, now=now)
+        if ended is None:
+            detail = "the account's epoch was raised during the login"
+            raise InvalidCredentials(detail)
+        self._end_oldest(call, account, ended)
+        return self._issue(session, nonce, now)
+
+    def refresh(self, call: Call, refresh_token: str) -> Tokens:
+        """Exchange a refresh token for its one successor and a new access token.
+
+        Raises:
+            InvalidGrant: It is not valid, for whatever cause.
+            StoreUnavailable: Whether it was used is not known; the same call may be made again.
+
+        """
+        token = self._codec.decode(refresh_token)
+        now = self._clock()
+        rotation = self._sessions.rotate(
+            token.session_id,
+            generation=token.generation,
+            nonce_hash=token.nonce_hash,
+            client_id=call.client_id,
+            now=now,
+        )
+        session = rotation.session
+        if session is None:
+            raise InvalidGrant(rotation.outcome.value)
+        if rotation.outcome is RotationOutcome.REUSED:
+            self._end_reused(call, session)
+        self._record(
+            Event(
+                type=EventType.SESSION_REFRESHED,
+                actor=call.client_id,
+                peer=call.peer,
+                subject=session.account_id,
+                session_id=session.session_id,
+                reason="repeated" if rotation.outcome is RotationOutcome.REPEATED else "",
+            )
+        )
+        return self._issue(session, token.nonce, now)
+
+    def read(self, call: Call, refresh_token: str, *, any_client: bool = False) -> Session | None:
+        """Give the open session of a refresh token of the calling client, or None.
+
+        The token may be of any generation: this is for ending a session, not for continuing it.
+        """
+        try:
+            token = self._codec.decode(refresh_token)
+        except InvalidGrant:
+            return None
+        session = self._sessions.find(token.session_id, now=self._clock())
+        if session is None or session.nonce_hash != token.nonce_hash:
+            return None
+        return session if any_client or session.client_id == call.client_id else None
+
+    def is_current(self, refresh_token: str, session: Session) -> bool:
+        """Say whether a token that `read` knew is the one that is valid now."""
+        return self._codec.decode(refresh_token).generation == session.generation
+
+    def _issue(self, session: Session, nonce: bytes, now: datetime) -> Tokens:
+        access_token = self._issuer.issue(session, now=now)
+        refresh_token = RefreshToken(
+            session_id=session.session_id, generation=session.generation, nonce=nonce
+        )
+        return Tokens(
+            access_token=access_token.text,
+            access_token_expire_time=access_token.expire_time,
+            refresh_token=self._codec.encode(refresh_token),
+            refresh_token_expire_time=session.expire_time,
+            session_id=session.session_id,
+        )
+
+    def _end_oldest(self, call: Call, account: Account, ended: Sequence[SessionId]) -> None:
+        if not ended:
+            return
+        self._revoker.revoke_sessions(ended, reason="session limit")
+        for session_id in ended:
+            self._record(
+                Event(
+                    type=EventType.SESSION_REVOKED,
+                    actor=call.client_id,
+                    peer=call.peer,
+                    subject=account.account_id,
+                    session_id=session_id,
+                    reason="session limit",
+                )
+            )
+
+    def _end_reused(self, call: Call, session: Session) -> None:
+        self._revoker.revoke_sessions([session.session_id], reason="refresh token reused")
+        self._record(
+            Event(
+                type=EventType.REFRESH_TOKEN_REUSED,
+                actor=call.client_id,
+                peer=call.peer,
+                subject=session.account_id,
+                session_id=session.session_id,
+                succeeded=False,
+                reason="reused",
+            )
+        )
+        detail = "reused"
+        raise InvalidGrant(detail)

@@ -1,0 +1,75 @@
+"""Names of things, and the partition that each belongs to.
+
+A partition is one byte, the last of the account's id. Whatever belongs to an account carries the
+same byte first (a session, a token), so that any of the names alone leads to the one Redis Cluster
+slot where all of the account's hot state lives.
+"""
+
+import base64
+import secrets
+from typing import NewType
+
+from uuid_utils import uuid7
+
+AccountId = NewType("AccountId", str)
+"""`acc_` and the 32 hexadecimal digits of a UUIDv7."""
+
+SessionId = NewType("SessionId", str)
+"""The `sid`: 16 bytes, base64url; the first is the partition."""
+
+TokenId = NewType("TokenId", str)
+"""The `jti`: 16 bytes, base64url; the first is the partition."""
+
+KeyId = NewType("KeyId", str)
+"""The `kid`: an RFC 7638 thumbprint."""
+
+_ACCOUNT_PREFIX = "acc_"
+
+
+def new_account_id() -> AccountId:
+    """A fresh account id; ids sort in the order in which they were made."""
+    return AccountId(_ACCOUNT_PREFIX + uuid7().hex)
+
+
+def account_id_bytes(account_id: AccountId) -> bytes:
+    """The 16 bytes of an account id."""
+    return bytes.fromhex(account_id.removeprefix(_ACCOUNT_PREFIX))
+
+
+def account_id_from_bytes(raw: bytes) -> AccountId:
+    """The account id of 16 bytes."""
+    return AccountId(_ACCOUNT_PREFIX + raw.hex())
+
+
+def account_partition(account_id: AccountId) -> int:
+    """The partition of an account, 0 to 255."""
+    return int(account_id[-2:], 16)
+
+
+def new_session_id(partition: int) -> SessionId:
+    """A fresh session id: the partition and 120 random bits."""
+    return SessionId(encode_id(bytes([partition]) + secrets.token_bytes(15)))
+
+
+def new_token_id(partition: int) -> TokenId:
+    """A fresh token id: the partition and 120 random bits."""
+    return TokenId(encode_id(bytes([partition]) + secrets.token_bytes(15)))
+
+
+def encode_id(raw: bytes) -> str:
+    """Base64url without padding (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode_id(text: str) -> bytes:
+    """The bytes that `encode_id` got.
+
+    Raises:
+        ValueError: The text is not the one spelling that `encode_id` gives.
+
+    """
+    raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if encode_id(raw) != text:
+        message = "not canonical base64url"
+        raise ValueError(message)
+    return raw

@@ -1,0 +1,287 @@
+"""The signing keys: when each signs, when it only verifies, when it goes.
+
+A key's state follows from the times in its record and the keys that came after it, so that every
+worker comes to the same answer without being told:
+
+PENDING   published, but not signing before its `activate_time`;
+ACTIVE    the latest that has been activated;
+RETIRED   an earlier one, until the last token that it can have signed has ended;
+REVOKED   compromised: nothing that it signed is accepted.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from authsvc.domain.clock import Clock
+from authsvc.domain.identifiers import KeyId
+from authsvc.domain.revocation import Revocation
+from authsvc.errors import KeyNotFound, StoreUnavailable
+from authsvc.verify.keyring import KeyRing, VerificationKey, thumbprint
+
+
+class KeyState(Enum):
+    """Where in its life a signing key is."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A key that access tokens are signed with."""
+
+    key_id: KeyId
+    algorithm: str
+    """`EdDSA`, `ES256` or `RS256`."""
+    private_key: bytes = field(repr=False)
+    """PKCS #8 in DER, unsealed."""
+    public_jwk: dict[str, str]
+    create_time: datetime
+    activate_time: datetime
+    revoke_time: datetime | None = None
+
+
+class KeyStore(Protocol):
+    """Keeps signing keys in SQL, the private part sealed under the master key.
+
+    Fails closed: StoreUnavailable.
+    """
+
+    def list(self) -> Sequence[SigningKey]:
+        """Give all keys, oldest first (by `activate_time`)."""
+
+    def add(self, key: SigningKey, *, newest: KeyId | None) -> bool:
+        """Keep a new key, if the newest one by `activate_time` still is the given one.
+
+        Returns:
+            False, with nothing kept, if another process was faster.
+
+        """
+
+    def revoke(
+        self, key_id: KeyId, *, reason: str, now: datetime, remember_until: datetime
+    ) -> Revocation:
+        """Mark a key as compromised, journal that, and change the fence; MUST be atomic.
+
+        Raises:
+            KeyNotFound: No such key.
+
+        """
+
+    def remove(self, key_ids: Sequence[KeyId]) -> None:
+        """Forget keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPolicy:
+    """How long keys do what."""
+
+    publication_time: timedelta
+    """How long a key is published before it signs; no less than verifiers cache the key set."""
+    rotation_period: timedelta
+    """How long a key signs before the next takes its place."""
+    token_lifetime: timedelta
+    """How long its last token lives, bounds included."""
+    algorithm: str
+    """Of keys made from now on: `EdDSA`, `ES256` or `RS256`."""
+
+
+def generate_key(algorithm: str, *, now: datetime, activate_time: datetime) -> SigningKey:
+    """Make a key from the system's random source."""
+    private_key = _GENERATORS[algorithm]()
+    public_jwk = dict(_JWK_WRITERS[algorithm].to_jwk(private_key.public_key(), as_dict=True))
+    public_jwk.pop("key_ops", None)
+    key_id = thumbprint(public_jwk)
+    return SigningKey(
+        key_id=KeyId(key_id),
+        algorithm=algorithm,
+        private_key=private_key.private_bytes(
+            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+        ),
+        public_jwk={**public_jwk, "use": "sig", "alg": algorithm, "kid": key_id},
+        create_time=now,
+        activate_time=activate_time,
+    )
+
+
+_GENERATORS: dict[str, Callable[[], Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey]] = {
+    "EdDSA": Ed25519PrivateKey.generate,
+    "ES256": lambda: generate_ec_key(SECP256R1()),
+    "RS256": lambda: generate_rsa_key(public_exponent=65537, key_size=3072),
+}
+_JWK_WRITERS: dict[str, type[Algorithm]] = {
+    "EdDSA": OKPAlgorithm,
+    "ES256": ECAlgorithm,
+    "RS256": RSAAlgorithm,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStanding:
+    """A key and where it stands at a moment."""
+
+    key: SigningKey
+    state: KeyState
+    expire_time: datetime | None
+    """When it leaves the key set; None while that is not known."""
+
+
+def standings(
+    keys: Sequence[SigningKey], *, now: datetime, token_lifetime: timedelta
+) -> list[KeyStanding]:
+    """Say where each key stands, newest first."""
+    result: list[KeyStanding] = []
+    successor: datetime | None = None
+    for key in sorted(keys, key=lambda key: (key.activate_time, key.key_id), reverse=True):
+        expire_time = successor + token_lifetime if successor else None
+        if key.revoke_time is not None:
+            state = KeyState.REVOKED
+            expire_time = key.revoke_time + token_lifetime
+        elif key.activate_time > now:
+            state = KeyState.PENDING
+        elif successor is None:
+            state = KeyState.ACTIVE
+            successor = key.activate_time
+        else:
+            state = KeyState.RETIRED
+            successor = key.activate_time
+        result.append(KeyStanding(key=key, state=state, expire_time=expire_time))
+    return result
+
+
+class Keys:
+    """The keys as this process knows them, and what may be done with them."""
+
+    def __init__(self, *, store: KeyStore, policy: KeyPolicy, clock: Clock) -> None:
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+        self._known: Sequence[SigningKey] = ()
+        self._ring = KeyRing(())
+        self._loading = threading.Lock()
+
+    @property
+    def ring(self) -> KeyRing:
+        """What tokens are checked with: every published key that is not revoked."""
+        return self._ring
+
+    def reload(self) -> None:
+        """Read the keys from the store. A failure leaves the known ones in use.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+
+        """
+        with self._loading:
+            self._known = self._store.list()
+            self._ring = KeyRing(VerificationKey.from_jwk(jwk) for jwk in self.published())
+
+    def signing_key(self) -> SigningKey:
+        """Give the key that signs now.
+
+        Raises:
+            StoreUnavailable: None is known.
+
+        """
+        for standing in self._standings():
+            if standing.state is KeyState.ACTIVE:
+                return standing.key
+        detail = "there is no active signing key"
+        raise StoreUnavailable(detail)
+
+    def published(self) -> list[dict[str, str]]:
+        """Give the public keys that verifiers need, the signing one first (RFC 7517)."""
+        standings = [s for s in self._standings() if self._is_published(s)]
+        standings.sort(key=lambda standing: standing.state is not KeyState.ACTIVE)
+        return [standing.key.public_jwk for standing in standings]
+
+    def list(self) -> Sequence[KeyStanding]:
+        """Give every key with its standing, newest first, as the store has them now."""
+        self.reload()
+        return self._standings()
+
+    def rotate(self, *, activate_immediately: bool = False) -> KeyStanding:
+        """Make the next key, or give the one that already waits to sign.
+
+        Raises:
+            StoreUnavailable: Nothing was made.
+
+        """
+        while True:
+            self.reload()
+            newest = self._standings()[0] if self._known else None
+            if newest and newest.state is KeyState.PENDING and not activate_immediately:
+                return newest
+            now = self._clock()
+            delay = timedelta() if activate_immediately or not newest else self._policy.publication_time
+            key = generate_key(self._policy.algorithm, now=now, activate_time=now + delay)
+            if self._store.add(key, newest=newest.key.key_id if newest else None):
+                self.reload()
+                return self._standing_of(key.key_id)
+
+    def rotate_if_due(self) -> None:
+        """Make the first key, or the next one early enough to be published in time."""
+        self.reload()
+        standings = self._standings()
+        active = next((s for s in standings if s.state is KeyState.ACTIVE), None)
+        if active is None:
+            self.rotate(activate_immediately=True)
+        elif self._clock() >= active.key.activate_time + self._policy.rotation_period:
+            self.rotate()
+
+    def revoke(self, key_id: KeyId, *, reason: str) -> Revocation:
+        """Kill a key in the store; if it was signing, let a new one sign at once.
+
+        The caller then restores the fence, which the store has changed, so that every worker
+        loads its keys anew before it answers again.
+
+        Raises:
+            KeyNotFound: No such key.
+
+        """
+        now = self._clock()
+        revocation = self._store.revoke(
+            key_id, reason=reason, now=now, remember_until=now + self._policy.token_lifetime
+        )
+        self.reload()
+        if all(standing.state is not KeyState.ACTIVE for standing in self._standings()):
+            self.rotate(activate_immediately=True)
+        return revocation
+
+    def forget_expired(self) -> None:
+        """Remove the keys whose last token has ended."""
+        now = self._clock()
+        expired = [s.key.key_id for s in self._standings() if s.expire_time and s.expire_time < now]
+        if expired:
+            self._store.remove(expired)
+            self.reload()
+
+    def _standings(self) -> list[KeyStanding]:
+        return standings(
+            self._known, now=self._clock(), token_lifetime=self._policy.token_lifetime
+        )
+
+    def _standing_of(self, key_id: KeyId) -> KeyStanding:
+        for standing in self._standings():
+            if standing.key.key_id == key_id:
+                return standing
+        raise KeyNotFound(key_id)
+
+    def _is_published(self, standing: KeyStanding) -> bool:
+        if standing.state is KeyState.REVOKED:
+            return False
+        return standing.expire_time is None or standing.expire_time > self._clock()

@@ -1,0 +1,192 @@
+"""Revocation: what is dead, written down where it can't be lost before anyone is told.
+
+A revocation is committed to the journal (SQL), then marked where every check looks (Redis), then
+acknowledged. What is in the journal and not in Redis is put there by `domain/fence.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Protocol
+
+from authsvc.domain.clock import Clock
+from authsvc.domain.identifiers import AccountId, SessionId, TokenId
+
+
+class RevocationKind(Enum):
+    """What a revocation ends."""
+
+    TOKEN = "token"  # noqa: S105 - a kind, not a secret
+    SESSION = "session"
+    ACCOUNT = "account"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """One line of the journal."""
+
+    revision: int
+    """Its place in the journal: higher is later."""
+    kind: RevocationKind
+    subject: str
+    """The jti, sid, account id or kid that it ends."""
+    epoch: int
+    """Of an account: tokens with a lower epoch are dead. Else 0."""
+    reason: str
+    create_time: datetime
+    remember_until: datetime
+    """When the last token or session that it ends would have ended by itself, bounds included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenNames:
+    """The names under which an access token can be revoked."""
+
+    token_id: TokenId
+    session_id: SessionId
+    account_id: AccountId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMarks:
+    """What the marks say of an access token."""
+
+    revision: int
+    """The revision of the latest revocation that was marked in the token's partition."""
+    token_revoked: bool
+    session_revoked: bool
+    epoch: int
+    """The least epoch at which tokens of the account are alive; 0 if no mark says more."""
+
+
+class RevocationJournal(Protocol):
+    """The truth about revocations, in SQL. Every append is durable when the call returns.
+
+    Fails closed: StoreUnavailable, and then nothing may be acknowledged.
+    """
+
+    def append(
+        self,
+        kind: RevocationKind,
+        subjects: Sequence[str],
+        *,
+        reason: str,
+        now: datetime,
+        remember_until: datetime,
+    ) -> Sequence[Revocation]:
+        """Write a revocation for each subject, atomically, and give them in order."""
+
+    def live(self, now: datetime) -> Iterator[Sequence[Revocation]]:
+        """Give all revocations still to be remembered, oldest first, in batches."""
+
+    def head(self) -> int:
+        """Give the latest revision; 0 for an empty journal."""
+
+    def purge(self, now: datetime) -> int:
+        """Forget what need not be remembered any longer, but never the latest revision."""
+
+
+class RevocationMarks(Protocol):
+    """The same where every check looks: Redis.
+
+    Fails closed: StoreUnavailable; a token is then neither active nor inactive.
+    """
+
+    def apply(self, revocations: Sequence[Revocation], *, now: datetime) -> int:
+        """Mark revocations and end the sessions that they name. Idempotent, in any order.
+
+        A mark MUST stay until `remember_until`; an epoch MUST never go down.
+
+        Returns:
+            How many open sessions were ended.
+
+        """
+
+    def check(self, tokens: Sequence[TokenNames]) -> Sequence[TokenMarks]:
+        """Say what the marks are for each token, in order, in one round trip."""
+
+
+CLOCK_BOUND = timedelta(hours=2)
+"""How far clocks may be off before a revocation could be forgotten too early (P-REV-6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetimes:
+    """How long tokens and sessions can live, from which follows how long to remember their end."""
+
+    access_token: timedelta
+    session: timedelta
+    """The absolute one."""
+    leeway: timedelta
+
+    def remember_token(self, expire_time: datetime) -> datetime:
+        """Until when a revoked access token must be remembered."""
+        return expire_time + self.leeway + CLOCK_BOUND
+
+    def remember_session(self, opened_before: datetime) -> datetime:
+        """Until when a revoked session, opened before a moment, must be remembered."""
+        return self.remember_token(opened_before + self.session + self.access_token)
+
+
+class Revoker:
+    """Ends things in the one order that is safe: journal, marks, then the answer."""
+
+    def __init__(
+        self,
+        *,
+        journal: RevocationJournal,
+        marks: RevocationMarks,
+        lifetimes: Lifetimes,
+        clock: Clock,
+    ) -> None:
+        self._journal = journal
+        self._marks = marks
+        self._lifetimes = lifetimes
+        self._clock = clock
+
+    def head(self) -> int:
+        """Give the latest revision of the journal."""
+        return self._journal.head()
+
+    def revoke_token(self, token_id: TokenId, *, expire_time: datetime, reason: str) -> int:
+        """End one access token and give the revision at which it is dead."""
+        revocations = self._journal.append(
+            RevocationKind.TOKEN,
+            [token_id],
+            reason=reason,
+            now=self._clock(),
+            remember_until=self._lifetimes.remember_token(expire_time),
+        )
+        self.mark(revocations)
+        return revocations[-1].revision
+
+    def revoke_sessions(
+        self, session_ids: Sequence[SessionId], *, reason: str
+    ) -> tuple[int, int]:
+        """End sessions with all their tokens.
+
+        Returns:
+            The revision at which they are dead, and how many of them were open.
+
+        """
+        if not session_ids:
+            return self.head(), 0
+        now = self._clock()
+        revocations = self._journal.append(
+            RevocationKind.SESSION,
+            session_ids,
+            reason=reason,
+            now=now,
+            remember_until=self._lifetimes.remember_session(now),
+        )
+        return revocations[-1].revision, self.mark(revocations)
+
+    def mark(self, revocations: Sequence[Revocation]) -> int:
+        """Put journalled revocations in force, and give how many open sessions they ended."""
+        return self._marks.apply(revocations, now=self._clock())
+
+    def remember_account(self) -> datetime:
+        """Until when the end of all of an account's tokens must be remembered."""
+        return self._lifetimes.remember_session(self._clock())

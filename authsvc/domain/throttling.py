@@ -1,0 +1,35 @@
+"""Throttling: how often something may be tried in a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """So many attempts of one kind by, or on, somebody."""
+
+    name: str
+    """The kind of attempt; it may be logged."""
+    key: str = field(repr=False)
+    """By or on whom. MUST be one spelling of the name; it is kept as a hash only."""
+    limit: int
+    """Attempts in a window."""
+    window: timedelta
+    """Begins with the first attempt."""
+
+
+class Throttle(Protocol):
+    """Counts attempts. Fails closed: StoreUnavailable, and then there is no attempt."""
+
+    def reserve(self, buckets: Sequence[Bucket]) -> None:
+        """Take one attempt from each bucket, or from none; exact under any parallelism.
+
+        Raises:
+            TooManyAttempts: A bucket is empty; it says for how long.
+
+        """
+
+    def release(self, bucket: Bucket) -> None:
+        """Give an attempt back: it was none, or it succeeded."""

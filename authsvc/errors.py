@@ -1,0 +1,158 @@
+"""What can go wrong, in the words of the field.
+
+The tree, whose root one may catch::
+
+    AuthError
+    ├── InvalidRequest          ├── AccessDenied         ├── TooManyAttempts
+    ├── InvalidPageToken        ├── InsufficientScope    ├── Overloaded
+    ├── PasswordRejected        ├── AccountNotFound      ├── StoreUnavailable
+    ├── InvalidScope            ├── SessionNotFound      ├── RevisionNotReached
+    ├── InvalidAudience         ├── KeyNotFound          └── DeadlineExceeded
+    ├── InvalidCredentials      └── UsernameTaken
+    ├── TokenInactive
+    ├── InvalidGrant
+    ├── CallerUnauthenticated
+    └── TokenRequired
+
+The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+
+class AuthError(Exception):
+    """Any refusal or failure that authsvc names."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """A field of a request that breaks a rule, and the rule in a sentence for people."""
+
+    field: str
+    description: str
+
+
+class InvalidRequest(AuthError):
+    """The request breaks a rule of the contract."""
+
+    def __init__(self, *violations: FieldViolation) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = violations
+
+
+class InvalidPageToken(AuthError):
+    """The page token was not made by this server for this request."""
+
+
+class PasswordRejected(AuthError):
+    """The new password breaks the policy."""
+
+    def __init__(self, *violations: FieldViolation) -> None:
+        super().__init__("; ".join(v.description for v in violations))
+        self.violations = violations
+
+
+class InvalidScope(AuthError):
+    """A requested scope may not be granted (RFC 6749, 5.2)."""
+
+
+class InvalidAudience(AuthError):
+    """Tokens are not issued for the requested audience (RFC 8707)."""
+
+
+class InvalidCredentials(AuthError):
+    """The login failed; the text says why, for the log alone."""
+
+
+class TokenDefect(Enum):
+    """The checks that an access token can fail, in the order in which they are made."""
+
+    MALFORMED = "it is over 8 KiB, not canonical compact JWS, or not strict JSON"
+    HEADER = "a header member is missing, of a wrong type or not allowed"
+    TYPE = "typ is not at+jwt"
+    UNKNOWN_KEY = "kid names no key of this server"
+    ALGORITHM = "alg is not the algorithm of the key"
+    SIGNATURE = "the signature is wrong"
+    CLAIMS = "a required claim is missing or of a wrong type"
+    ISSUER = "iss is another issuer"
+    AUDIENCE = "aud is another audience"
+    EXPIRED = "exp has passed"
+    NOT_YET_VALID = "iat lies in the future"
+    LIFETIME = "it lives longer than the policy allows"
+    TOKEN_REVOKED = "the token was revoked"  # noqa: S105 - a sentence, not a secret
+    SESSION_REVOKED = "its session was revoked"
+    EPOCH = "its account's epoch was raised"
+
+
+class TokenInactive(AuthError):
+    """The access token is not active (RFC 7662, 2.2); the defect is for the log and ExplainToken."""
+
+    def __init__(self, defect: TokenDefect) -> None:
+        super().__init__(defect.value)
+        self.defect = defect
+
+
+class InvalidGrant(AuthError):
+    """The refresh token is not valid (RFC 6749, 5.2); the text says why, for the log alone."""
+
+
+class CallerUnauthenticated(AuthError):
+    """No calling service proved who it is."""
+
+
+class TokenRequired(AuthError):
+    """The call needs an access token and has none."""
+
+
+class AccessDenied(AuthError):
+    """The caller is known but may not do this."""
+
+
+class InsufficientScope(AuthError):
+    """The token is active but lacks a required scope (RFC 6750, 3.1)."""
+
+
+class AccountNotFound(AuthError):
+    """No such account."""
+
+
+class SessionNotFound(AuthError):
+    """No such session, or it has ended."""
+
+
+class KeyNotFound(AuthError):
+    """No such signing key."""
+
+
+class UsernameTaken(AuthError):
+    """Another account has this user name."""
+
+
+class RetryableError(AuthError):
+    """A failure that passes: the same call may succeed after `retry_after`."""
+
+    def __init__(self, detail: str = "", *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TooManyAttempts(RetryableError):
+    """The caller or the account has used up its attempts."""
+
+
+class Overloaded(RetryableError):
+    """There is as much work as can be done in time."""
+
+
+class StoreUnavailable(RetryableError):
+    """A store that the answer depends on does not answer. Nothing was acknowledged."""
+
+
+class RevisionNotReached(RetryableError):
+    """The revision that the caller asks for has not been seen here yet."""
+
+
+class DeadlineExceeded(AuthError):
+    """The caller's deadline or the server's own has passed."""

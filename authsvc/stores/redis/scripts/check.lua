@@ -1,0 +1,6 @@
+#!lua flags=no-writes
+-- Gives {revision, token mark, session mark, epoch} of an access token, each as it is kept.
+-- KEYS fence, revision, token mark, session mark, epoch. ARGV fence.
+-- -1 if the fence is not the expected one.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+return redis.call('MGET', KEYS[2], KEYS[3], KEYS[4], KEYS[5])

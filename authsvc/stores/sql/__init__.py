@@ -1,0 +1,1 @@
+"""What must never be lost, in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB."""

@@ -1,0 +1,152 @@
+"""Accounts in SQL."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from authsvc.domain.accounts import Account, AccountChange, EndTokens
+from authsvc.domain.identifiers import AccountId
+from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.errors import AccountNotFound, UsernameTaken
+from authsvc.stores.sql.account_rows import (
+    account_from,
+    account_values,
+    changed_values,
+    email_key,
+    username_key,
+)
+from authsvc.stores.sql.journal import append_within
+from authsvc.stores.sql.schema import accounts
+from authsvc.stores.sql.transactions import read, write
+
+
+class SqlAccountStore:
+    """An `AccountStore`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self, account: Account) -> None:
+        """Keep a new account; see `AccountStore.create`."""
+
+        def work(connection: Connection) -> None:
+            with _unique_username():
+                connection.execute(insert(accounts).values(account_values(account)))
+
+        write(self._engine, work)
+
+    def find(self, account_id: AccountId) -> Account | None:
+        """Give the account, or None."""
+        with read(self._engine) as connection:
+            row = connection.execute(
+                select(accounts).where(accounts.c.account_id == account_id)
+            ).first()
+        return None if row is None else account_from(row)
+
+    def find_by_identifier(self, identifier: str) -> Account | None:
+        """Give the account of a user name or an address; see `AccountStore.find_by_identifier`."""
+        columns = accounts.c
+        with read(self._engine) as connection:
+            if "@" in identifier:
+                named = columns.email_key == email_key(identifier)
+            else:
+                named = columns.username_key == username_key(identifier)
+            row = connection.execute(
+                select(accounts)
+                .where(named)
+                .order_by(columns.email_verified.desc(), columns.email_time, columns.account_id)
+                .limit(1)
+            ).first()
+        return None if row is None else account_from(row)
+
+    def change(
+        self,
+        account_id: AccountId,
+        change: AccountChange,
+        *,
+        now: datetime,
+        end_tokens: EndTokens | None = None,
+        expected_epoch: int | None = None,
+    ) -> tuple[Account, Revocation | None]:
+        """Change an account and end its tokens, atomically; see `AccountStore.change`."""
+
+        def work(connection: Connection) -> tuple[Account, Revocation | None]:
+            row = _lock(connection, account_id)
+            if expected_epoch is not None and row.epoch != expected_epoch:
+                message = "the account's epoch is not the expected one"
+                raise AccountNotFound(message)
+            values = changed_values(change, row, now)
+            if end_tokens is not None:
+                values["epoch"] = row.epoch + 1
+            this = accounts.c.account_id == account_id
+            with _unique_username():
+                connection.execute(update(accounts).where(this).values(values))
+            account = account_from(connection.execute(select(accounts).where(this)).one())
+            if end_tokens is None:
+                return account, None
+            return account, _end_tokens(connection, account_id, account.epoch, end_tokens, now)
+
+        return write(self._engine, work)
+
+    def delete(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+        """Remove an account and end its tokens, atomically; see `AccountStore.delete`."""
+
+        def work(connection: Connection) -> Revocation:
+            row = _lock(connection, account_id)
+            connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
+            return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
+
+        return write(self._engine, work)
+
+    def list(self, *, after: AccountId | None, limit: int) -> Sequence[Account]:
+        """Give the accounts made after the given one, in the order of their ids."""
+        query = select(accounts).order_by(accounts.c.account_id).limit(limit)
+        if after is not None:
+            query = query.where(accounts.c.account_id > after)
+        with read(self._engine) as connection:
+            return [account_from(row) for row in connection.execute(query)]
+
+
+def _lock(connection: Connection, account_id: AccountId) -> Row[Any]:
+    row = connection.execute(
+        select(accounts).where(accounts.c.account_id == account_id).with_for_update()
+    ).first()
+    if row is None:
+        message = "there is no such account"
+        raise AccountNotFound(message)
+    return row
+
+
+def _end_tokens(
+    connection: Connection,
+    account_id: AccountId,
+    epoch: int,
+    end_tokens: EndTokens,
+    now: datetime,
+) -> Revocation:
+    (revocation,) = append_within(
+        connection,
+        RevocationKind.ACCOUNT,
+        [account_id],
+        epoch=epoch,
+        reason=end_tokens.reason,
+        now=now,
+        remember_until=end_tokens.remember_until,
+    )
+    return revocation
+
+
+@contextmanager
+def _unique_username() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        # Every engine names the constraint or its column.
+        if "username_key" in str(error.orig):
+            message = "another account has this user name"
+            raise UsernameTaken(message) from None
+        raise

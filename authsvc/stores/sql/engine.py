@@ -1,0 +1,143 @@
+"""Connections: one place that knows the drivers. Whatever can wait here waits for a bounded time.
+
+With the defaults a call has failed after 5 s at the latest: 2 s to connect, 2.5 s to be answered.
+"""
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+CONNECT_SECONDS = 2
+STATEMENT_TIME = timedelta(seconds=2)
+SQLITE_LOCK_TIME = timedelta(seconds=3)
+
+WRITES = "authsvc_writes"
+"""The execution option that says that a transaction is going to write."""
+
+_POOL: dict[str, Any] = {
+    "pool_size": 5,
+    "max_overflow": 5,
+    "pool_timeout": 2,
+    "pool_pre_ping": True,
+    # No parameter (a name, an address, a hash) gets into the text of an error.
+    "hide_parameters": True,
+}
+
+
+def connect(url: str | URL, *, statement_time: timedelta = STATEMENT_TIME) -> Engine:
+    """Give an engine for a database. Nothing is connected before it is used.
+
+    `sqlite:////absolute/path.db`, `postgresql://…`, `mysql://…` and `mariadb://…` are understood.
+    A statement that takes or waits longer than `statement_time` fails.
+
+    Raises:
+        ValueError: The URL is none of these. Its text is not repeated: it may hold a password.
+
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        message = "the database URL can't be parsed"
+        raise ValueError(message) from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(parsed)
+        case "postgresql":
+            return _postgresql(parsed.set(drivername="postgresql+psycopg"), statement_time)
+        case "mysql" | "mariadb":
+            return _mysql(parsed.set(drivername="mysql+pymysql"), statement_time)
+        case other:
+            message = f"{other} is no supported database: take sqlite, postgresql, mysql or mariadb"
+            raise ValueError(message)
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or not Path(url.database).is_absolute():
+        message = "the SQLite URL must name a file by its absolute path: sqlite:////path.db"
+        raise ValueError(message)
+    # Made here, so that nobody else may read it. An existing file is not even opened: closing it
+    # would drop the locks that other engines of this process hold on it (sqlite.org/howtocorrupt).
+    with suppress(OSError):
+        os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    engine = create_engine(url, connect_args={"timeout": SQLITE_LOCK_TIME.total_seconds()}, **_POOL)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver would begin transactions by itself, and not with IMMEDIATE.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    # An acknowledged commit survives a loss of power; fullfsync is for macOS, whose fsync lies.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not wait for its turn: it would fail.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: URL, statement_time: timedelta) -> Engine:
+    from authsvc.stores.sql.postgresql import ImpatientConnection  # noqa: PLC0415 - an extra
+
+    milliseconds = statement_time // timedelta(milliseconds=1)
+    engine = create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "client_encoding": "utf8",
+            "options": (
+                f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
+                f"-c idle_in_transaction_session_timeout={2 * milliseconds}"
+            ),
+            "tcp_user_timeout": milliseconds,
+            "keepalives_idle": 10,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        },
+        **_POOL,
+    )
+
+    def open_connection(_dialect: object, _record: object, args: Any, parameters: Any) -> object:
+        connection = ImpatientConnection.connect(*args, **parameters)
+        connection.answer_seconds = _answer_seconds(statement_time)
+        return connection
+
+    event.listen(engine, "do_connect", open_connection)
+    return engine
+
+
+def _mysql(url: URL, statement_time: timedelta) -> Engine:
+    answer_seconds = _answer_seconds(statement_time)
+    lock_seconds = max(1, int(statement_time.total_seconds()))
+    return create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": answer_seconds,
+            "write_timeout": answer_seconds,
+            "charset": "utf8mb4",
+            "init_command": (
+                "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
+                f"innodb_lock_wait_timeout = {lock_seconds}, lock_wait_timeout = {lock_seconds}"
+            ),
+        },
+        **_POOL,
+    )
+
+
+def _answer_seconds(statement_time: timedelta) -> float:
+    """How long to wait for an answer: longer than the server takes to give a statement up."""
+    return statement_time.total_seconds() + 0.5

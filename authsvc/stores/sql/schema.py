@@ -1,0 +1,181 @@
+"""The tables. Whoever changes one adds a migration; a test compares the two.
+
+Three choices hold for every engine. Times are microseconds since 1970 in a BIGINT: exact
+everywhere, where MySQL rounds, SQLite has no such type and both forget the zone. What is looked up
+by its content (user names, addresses) is compared as bytes, whatever the database's collation, case
+rules and padding are. Lists are JSON in text, because nobody searches in them.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, exact to the microsecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Count the microseconds since 1970."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Give the moment, in UTC."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Json(TypeDecorator[Any]):
+    """A list or an object of strings, as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str:
+        """Write it in one line."""
+        return json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> object:
+        """Read it; no column that holds it is nullable."""
+        return json.loads(value or "null")
+
+
+def _exact_bytes(length: int) -> TypeEngine[bytes]:
+    """Bytes that can be indexed, which MySQL's BLOB can't."""
+    return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql")
+
+
+def _identifier(length: int) -> TypeEngine[str]:
+    """Text that is compared and sorted by its code points (in MySQL by the tables' collation)."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", _identifier(36), primary_key=True),
+    Column("username", String(255), nullable=False),
+    Column("username_key", _exact_bytes(255), nullable=False),
+    Column("email", String(255)),
+    Column("email_key", _exact_bytes(1024)),
+    Column("email_verified", Boolean, nullable=False),
+    # When the account named its address; it decides between accounts that name the same.
+    Column("email_time", Moment),
+    Column("roles", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("password_hash", Text),
+    Column("create_time", Moment, nullable=False),
+    Column("update_time", Moment, nullable=False),
+    Column("password_change_time", Moment),
+    UniqueConstraint("username_key"),
+    Index(None, "email_key"),
+    **_MYSQL,
+)
+
+journal_head = Table(
+    "journal_head",
+    metadata,
+    # Always 1: the table has one row, which the first migration makes.
+    Column("head_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    **_MYSQL,
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    # Taken from journal_head, never from a sequence: see journal.py.
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", _identifier(255), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    Column("remember_until", Moment, nullable=False),
+    Index(None, "remember_until"),
+    **_MYSQL,
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("key_id", _identifier(64), primary_key=True),
+    Column("algorithm", String(16), nullable=False),
+    Column("sealed_private_key", LargeBinary, nullable=False),
+    Column("public_jwk", Json, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    Column("activate_time", Moment, nullable=False),
+    Column("revoke_time", Moment),
+    **_MYSQL,
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", _identifier(128), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    **_MYSQL,
+)
+
+service_accounts = Table(
+    "service_accounts",
+    metadata,
+    Column("name", _identifier(63), primary_key=True),
+    Column("scopes", Json, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    **_MYSQL,
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", _identifier(64), primary_key=True),
+    Column(
+        "service_account",
+        _identifier(63),
+        ForeignKey("service_accounts.name", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("secret_hash", _exact_bytes(32), nullable=False),
+    Column("create_time", Moment, nullable=False),
+    Column("expire_time", Moment),
+    Column("revoke_time", Moment),
+    UniqueConstraint("secret_hash"),
+    Index(None, "service_account"),
+    **_MYSQL,
+)

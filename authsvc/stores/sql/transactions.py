@@ -1,0 +1,105 @@
+"""Transactions, and what becomes of a failure: the one place where the drivers' errors end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    PendingRollbackError,
+    TimeoutError as PoolExhausted,
+)
+
+from authsvc.errors import FieldViolation, InvalidRequest, StoreUnavailable
+from authsvc.stores.sql.engine import WRITES
+
+_T = TypeVar("_T")
+
+_ATTEMPTS = 3
+_DEADLOCKS = {"40001", "40P01", "1213"}
+"""Serialization failure and deadlock of PostgreSQL, deadlock of MySQL: all was rolled back."""
+
+
+def write(engine: Engine, work: Callable[[Connection], _T]) -> _T:
+    """Do work in one transaction; it is durable on return. A deadlock's victim is tried again.
+
+    Raises:
+        StoreUnavailable: The database does not answer, or refuses; nothing was acknowledged.
+        InvalidRequest: The database can't hold a value.
+        Exception: What the work raises; nothing was written.
+
+    """
+    attempt = 1
+    while True:
+        with _translated():
+            try:
+                return _write_once(engine, work)
+            except DBAPIError as error:
+                if attempt == _ATTEMPTS or _code(error) not in _DEADLOCKS:
+                    raise
+        attempt += 1
+
+
+def _write_once(engine: Engine, work: Callable[[Connection], _T]) -> _T:
+    with engine.connect() as connection:
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            return work(connection)
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Read in one transaction.
+
+    Raises:
+        StoreUnavailable: The database does not answer, or refuses.
+        InvalidRequest: The database can't hold a value that was asked for.
+
+    """
+    with _translated(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+def ping(engine: Engine) -> None:
+    """See whether the database answers.
+
+    Raises:
+        StoreUnavailable: It does not.
+
+    """
+    with read(engine) as connection:
+        connection.execute(text("SELECT 1"))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (DataError, UnicodeEncodeError):
+        # Not chained, as below: the driver's text quotes the value.
+        violation = FieldViolation(field="", description="holds what can't be stored")
+        raise InvalidRequest(violation) from None
+    except IntegrityError as error:
+        raise StoreUnavailable(_describe(error)) from None
+    except DBAPIError as error:
+        raise StoreUnavailable(_describe(error)) from error
+    except (PoolExhausted, PendingRollbackError) as error:
+        detail = f"sql: {type(error).__name__}"
+        raise StoreUnavailable(detail) from error
+
+
+def _describe(error: DBAPIError) -> str:
+    return f"sql: {type(error.orig).__name__} {_code(error)}".rstrip()
+
+
+def _code(error: DBAPIError) -> str:
+    """The database's own code of an error: SQLSTATE, SQLite's name or MySQL's number."""
+    cause = error.orig
+    for name in ("sqlstate", "sqlite_errorname"):
+        if code := getattr(cause, name, None):
+            return str(code)
+    number = cause.args[0] if cause is not None and cause.args else ""
+    return str(number) if isinstance(number, int) else ""

