@@ -5,16 +5,12 @@ file that the same variable with `_FILE` names. Whether a configuration is safe 
 judged in `configuration_faults.py`.
 """
 
-import base64
-import binascii
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     PositiveInt,
     SecretStr,
@@ -23,18 +19,13 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
-from authsvc.addresses import parse_address
+from authsvc.configuration_values import Address, Duration, Words
 
 PREFIX = "AUTHSVC_"
-MASTER_KEY_BYTES = 32
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 
 class ConfigurationError(Exception):
@@ -50,44 +41,6 @@ def variable_name(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def parse_duration(value: object) -> object:
-    """Read `250ms`, `45s`, `10m`, `12h`, `30d`, or a number of seconds.
-
-    Raises:
-        ValueError: The text is none of these.
-
-    """
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        message = "is not a duration; write for instance 45s, 10m, 12h or 30d"
-        raise ValueError(message)
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
-
-
-def decode_master_key(text: str) -> bytes:
-    """Read a master key: 32 bytes in base64 or hexadecimal digits.
-
-    Raises:
-        ValueError: It is neither, or not 32 bytes. The message doesn't hold the key.
-
-    """
-    text = text.strip()
-    try:
-        if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
-            return bytes.fromhex(text)
-        padded = text + "=" * (-len(text) % 4)
-        key = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        message = "is neither base64 nor hexadecimal"
-        raise ValueError(message) from None
-    if len(key) != MASTER_KEY_BYTES:
-        message = f"holds {len(key)} bytes instead of {MASTER_KEY_BYTES}"
-        raise ValueError(message)
-    return key
-
-
 def usable_cpus() -> int:
     """Count the processor cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
@@ -95,19 +48,6 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _words(value: object) -> object:
-    return tuple(value.split()) if isinstance(value, str) else value
-
-
-def _address(value: object) -> object:
-    if isinstance(value, str):
-        parse_address(value)
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Address = Annotated[str, BeforeValidator(_address)]
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 
@@ -266,13 +206,11 @@ class Config(BaseSettings):
         production = values.get("mode", "production") != "dev"
         return {"require_caller": production, "reflection": not production, **values}
 
-    @model_validator(mode="after")
-    def _sqlite_unless_told(self) -> Self:
+    def sql_url(self) -> str:
+        """Give the SQLAlchemy URL of the SQL database. It may hold a password."""
         if self.database_url is None:
-            url = f"sqlite:///{self.data.absolute() / 'authsvc.db'}"
-            # The model is frozen for everybody else; this is still its construction.
-            self.__dict__["database_url"] = SecretStr(url)
-        return self
+            return f"sqlite:///{self.data.absolute() / 'authsvc.db'}"
+        return self.database_url.get_secret_value()
 
     @classmethod
     def settings_customise_sources(

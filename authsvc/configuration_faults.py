@@ -14,9 +14,9 @@ from authsvc.config import (
     PREFIX,
     SECRET_FIELDS,
     Config,
-    decode_master_key,
     variable_name,
 )
+from authsvc.configuration_values import decode_master_key
 
 JWKS_CACHE_TIME = timedelta(minutes=5)
 """How long verifiers may cache the key set (`Cache-Control: max-age`)."""

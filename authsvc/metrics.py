@@ -44,9 +44,7 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
-        self._observe = {
-            method: seconds.labels(method).observe for method in (*methods, _UNKNOWN)
-        }
+        self._observe = {method: seconds.labels(method).observe for method in (*methods, _UNKNOWN)}
         self._count: dict[tuple[str, str], Callable[[], None]] = {}
 
     def observe(self, method: str, code: str, seconds: float) -> None:

@@ -41,7 +41,9 @@ def configure(*, level: str, log_format: Literal["json", "console"], stream: Tex
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[_LibraryHandler()], level=_LEVELS[level], force=True)
+    # What libraries do step by step is of interest only to whoever debugs.
+    least = _LEVELS[level] if level == "debug" else max(_LEVELS[level], logging.WARNING)
+    logging.basicConfig(handlers=[_LibraryHandler()], level=least, force=True)
     logging.captureWarnings(capture=True)
 
 
@@ -52,7 +54,7 @@ def configure_stderr(*, level: str, log_format: Literal["json", "console"]) -> N
 
 def get_logger(name: str) -> Logger:
     """Give a logger whose lines carry this name."""
-    logger: Logger = structlog.get_logger(logger=name)
+    logger: Logger = structlog.get_logger(component=name)
     return logger
 
 
@@ -127,7 +129,7 @@ class _LibraryHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            fields: dict[str, Any] = {"logger": record.name}
+            fields: dict[str, Any] = {"component": record.name}
             if record.exc_info and record.exc_info[0] is not None:
                 fields["exception"] = "".join(traceback.format_exception(*record.exc_info))
             log = structlog.get_logger()
@@ -137,7 +139,9 @@ class _LibraryHandler(logging.Handler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Say that a line was lost, and not what it was: it may hold anything."""
-        sys.stderr.write(f'{{"level":"error","event":"log line lost","logger":"{record.name}"}}\n')
+        sys.stderr.write(
+            f'{{"level":"error","event":"log line lost","component":"{record.name}"}}\n'
+        )
 
 
 def _level_name(level: int) -> str:

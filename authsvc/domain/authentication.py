@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NoReturn
 
 from authsvc.domain.accounts import (
     Account,
@@ -18,13 +19,7 @@ from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.throttling import Bucket, Throttle
-from authsvc.errors import (
-    AccessDenied,
-    AccountNotFound,
-    InvalidCredentials,
-    StoreUnavailable,
-    UsernameTaken,
-)
+from authsvc.errors import AccessDenied, AccountNotFound, InvalidCredentials, UsernameTaken
 
 PASSWORD = ("pwd",)
 """The authentication method of RFC 8176."""
@@ -94,10 +89,7 @@ class Authenticator:
         account_bucket = self._login_bucket(identifier)
         peer_bucket = self._bucket("login-peer", call.peer, self._limits.logins_per_peer)
         self._throttle.reserve([account_bucket, peer_bucket], now=self._clock())
-        try:
-            account = self._check_password(call, identifier, password)
-        except StoreUnavailable:
-            raise
+        account = self._check_password(call, identifier, password)
         self._throttle.release(account_bucket)
         self._throttle.release(peer_bucket)
         self._grants.check(request, roles=account.roles)
@@ -180,12 +172,13 @@ class Authenticator:
         """
         account = self._accounts.find(call.own_account())
         if account is None or call.claims is None:
-            raise InvalidCredentials(_GONE)
+            detail = "the account is gone"
+            raise InvalidCredentials(detail)
         names = (account.username, account.email or "")
         self._password_policy.check(new, field="new_password", names=names)
         bucket = self._login_bucket(account.username)
         self._throttle.reserve([bucket], now=self._clock())
-        if not self._matches(call, current, account):
+        if not self._matches(call, current, account.password_hash):
             self._fail(call, EventType.PASSWORD_CHANGED, account, "wrong password")
         self._throttle.release(bucket)
         account, revision = self._replace_password(call, account, new)
@@ -196,7 +189,7 @@ class Authenticator:
 
     def _check_password(self, call: Call, identifier: str, password: str) -> Account:
         account = self._accounts.find_by_identifier(identifier)
-        matches = self._matches(call, password, account)
+        matches = self._matches(call, password, account.password_hash if account else None)
         if account is None or account.password_hash is None:
             self._fail(call, EventType.LOGIN, account, "unknown")
         if not matches:
@@ -204,3 +197,79 @@ class Authenticator:
         if account.state is not AccountState.ACTIVE:
             self._fail(call, EventType.LOGIN, account, "disabled")
         return account
+
+    def _matches(self, call: Call, password: str, stored: str | None) -> bool:
+        return self._passwords.verify(password, stored, time_left=call.time_left())
+
+    def _hash(self, call: Call, password: str | None) -> str | None:
+        if password is None:
+            return None
+        return self._passwords.hash(password, time_left=call.time_left())
+
+    def _rehash_if_stale(self, call: Call, account: Account, password: str) -> Account:
+        """Bring a stored hash up to the present parameters while the password is at hand."""
+        if account.password_hash is None or not self._passwords.needs_rehash(account.password_hash):
+            return account
+        change = AccountChange(
+            password_hash=self._passwords.hash(password, time_left=call.time_left())
+        )
+        try:
+            changed, _ = self._accounts.change(
+                account.account_id, change, now=self._clock(), expected_epoch=account.epoch
+            )
+        except AccountNotFound:  # changed or deleted meanwhile: the session is refused by its epoch
+            return account
+        return changed
+
+    def _replace_password(self, call: Call, account: Account, new: str) -> tuple[Account, int]:
+        now = self._clock()
+        change = AccountChange(
+            password_hash=self._passwords.hash(new, time_left=call.time_left()),
+            password_change_time=now,
+        )
+        end_tokens = EndTokens(
+            reason="password changed", remember_until=self._revoker.remember_account()
+        )
+        try:
+            changed, revocation = self._accounts.change(
+                account.account_id,
+                change,
+                now=now,
+                end_tokens=end_tokens,
+                expected_epoch=account.epoch,
+            )
+        except AccountNotFound:
+            detail = "the account was changed meanwhile"
+            raise InvalidCredentials(detail) from None
+        return changed, self._revoker.put_in_force(revocation)
+
+    def _login_bucket(self, identifier: str) -> Bucket:
+        return self._bucket("login", identifier.casefold(), self._limits.logins_per_account)
+
+    def _bucket(self, name: str, key: str, limit: int) -> Bucket:
+        return Bucket(name=name, key=key, limit=limit, window=self._limits.window)
+
+    def _fail(self, call: Call, kind: EventType, account: Account | None, reason: str) -> NoReturn:
+        self._note(call, kind, account, reason=reason)
+        raise InvalidCredentials(reason)
+
+    def _note(
+        self,
+        call: Call,
+        kind: EventType,
+        account: Account | None,
+        *,
+        session_id: str = "",
+        reason: str = "",
+    ) -> None:
+        self._record(
+            Event(
+                type=kind,
+                actor=call.client_id,
+                peer=call.peer,
+                subject=account.account_id if account else "",
+                session_id=session_id,
+                succeeded=not reason,
+                reason=reason,
+            )
+        )

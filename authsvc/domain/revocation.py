@@ -183,6 +183,13 @@ class Revoker:
         )
         return revocations[-1].revision, self.mark(revocations)
 
+    def put_in_force(self, revocation: Revocation | None) -> int:
+        """Mark what a change has journalled, if anything, and give its revision; 0 for nothing."""
+        if revocation is None:
+            return 0
+        self.mark([revocation])
+        return revocation.revision
+
     def mark(self, revocations: Sequence[Revocation]) -> int:
         """Put journalled revocations in force, and give how many open sessions they ended."""
         return self._marks.apply(revocations, now=self._clock())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -23,7 +23,7 @@ class Bucket:
 class Throttle(Protocol):
     """Counts attempts. Fails closed: StoreUnavailable, and then there is no attempt."""
 
-    def reserve(self, buckets: Sequence[Bucket]) -> None:
+    def reserve(self, buckets: Sequence[Bucket], *, now: datetime) -> None:
         """Take one attempt from each bucket, or from none; exact under any parallelism.
 
         Raises:

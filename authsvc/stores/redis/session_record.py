@@ -13,8 +13,10 @@ Header, big-endian (offsets from 0; `scripts/*.lua` count from 1):
     46  client id        1 + n
         account id      15   without its last byte, which is the sid's first
 
-then create time (6), authentication time (6), the kind of IP address (1), the address (0, 4 or 16)
-and the texts: JSON, deflated with a preset dictionary, since user agents are long and alike.
+then create time (6), the length of the packed IP address (1; + 128 if the authentication time
+follows, being another than the create time), authentication time (0 or 6), the packed address
+(0, 4 or 16) and the texts: JSON, deflated with a preset dictionary, since user agents are long
+and alike.
 The dictionary is part of the format: changing it makes every open session unreadable.
 """
 
@@ -39,9 +41,10 @@ REUSED = 1
 
 _HEADER = struct.Struct(">BII6s5s6sI16sB")
 _STATE = 0
-_TIMES = struct.Struct(">6s6sB")
+_CREATE = struct.Struct(">6sB")
+_TIME_SIZE = 6
+_AUTHENTICATED_APART = 128
 _ACCOUNT_HEAD = 15
-_TEXT_ADDRESS = 0
 _DICTIONARY = (
     b"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko)"
     b' Chrome/140.0.0.0 Mobile Safari/537.36"]'
@@ -70,14 +73,14 @@ def pack(session: Session) -> bytes:
 
     """
     client_id = session.client_id.encode()
-    address_kind, address = _pack_address(session.client.ip_address)
+    address = _pack_address(session.client.ip_address)
     texts = (
         session.audience,
         session.scopes,
         session.roles,
         session.amr,
         session.client.device_id,
-        session.client.ip_address if address_kind == _TEXT_ADDRESS else "",
+        "" if address else session.client.ip_address,
         session.client.user_agent,
     )
     try:
@@ -92,11 +95,7 @@ def pack(session: Session) -> bytes:
             session.nonce_hash,
             len(client_id),
         )
-        times = _TIMES.pack(
-            to_milliseconds(session.create_time).to_bytes(6),
-            to_milliseconds(session.auth_time).to_bytes(6),
-            address_kind,
-        )
+        times = _pack_times(session, len(address))
     except (struct.error, OverflowError) as error:
         message = "a field of the session is out of range"
         raise ValueError(message) from error
@@ -113,12 +112,15 @@ def unpack(session_id: SessionId, record: bytes) -> Session:
     client_id = record[_HEADER.size : rest].decode()
     account_id = _account_id(session_id, record[rest : rest + _ACCOUNT_HEAD])
     rest += _ACCOUNT_HEAD
-    created, authenticated, address_length = _TIMES.unpack_from(record, rest)
-    rest += _TIMES.size
-    address = record[rest : rest + address_length]
-    audience, scopes, roles, amr, device_id, ip_address, user_agent = _inflate(
-        record[rest + address_length :]
-    )
+    created, flags = _CREATE.unpack_from(record, rest)
+    rest += _CREATE.size
+    authenticated = created
+    if flags & _AUTHENTICATED_APART:
+        authenticated = record[rest : rest + _TIME_SIZE]
+        rest += _TIME_SIZE
+    texts = rest + (flags & ~_AUTHENTICATED_APART)
+    address = record[rest:texts]
+    audience, scopes, roles, amr, device_id, ip_address, user_agent = _inflate(record[texts:])
     if address:
         ip_address = str(ipaddress.ip_address(address))
     return Session(
@@ -150,16 +152,21 @@ def _account_id(session_id: SessionId, head: bytes) -> AccountId:
     return account_id_from_bytes(head + decode_id(session_id)[:1])
 
 
-def _pack_address(text: str) -> tuple[int, bytes]:
-    """Give the length and the bytes of an address that has come in its one canonical spelling."""
+def _pack_times(session: Session, address_length: int) -> bytes:
+    created = to_milliseconds(session.create_time).to_bytes(_TIME_SIZE)
+    authenticated = to_milliseconds(session.auth_time).to_bytes(_TIME_SIZE)
+    if authenticated == created:
+        return _CREATE.pack(created, address_length)
+    return _CREATE.pack(created, address_length | _AUTHENTICATED_APART) + authenticated
+
+
+def _pack_address(text: str) -> bytes:
+    """Give the bytes of an address that has come in its one canonical spelling, else nothing."""
     try:
-        address = ipaddress.ip_address(text)
+        packed = ipaddress.ip_address(text).packed
     except ValueError:
-        return _TEXT_ADDRESS, b""
-    packed = address.packed
-    if str(ipaddress.ip_address(packed)) != text:
-        return _TEXT_ADDRESS, b""
-    return len(packed), packed
+        return b""
+    return packed if str(ipaddress.ip_address(packed)) == text else b""
 
 
 def _deflate(texts: tuple[object, ...]) -> bytes:

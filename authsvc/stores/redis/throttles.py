@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from authsvc.domain.throttling import Bucket
 from authsvc.errors import TooManyAttempts
@@ -24,7 +24,12 @@ class RedisThrottle:
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
 
-    def reserve(self, buckets: Sequence[Bucket]) -> None:
+    def reserve(
+        self,
+        buckets: Sequence[Bucket],
+        *,
+        now: datetime,  # noqa: ARG002 - windows are counted by the clock of Redis
+    ) -> None:
         """See Throttle."""
         taken: list[Bucket] = []
         for bucket in buckets:

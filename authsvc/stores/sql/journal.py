@@ -54,7 +54,7 @@ class SqlRevocationJournal:
     def head(self) -> int:
         """Give the latest revision; 0 for an empty journal."""
         with read(self._engine) as connection:
-            return connection.execute(select(journal_head.c.revision)).scalar_one()
+            return int(connection.execute(select(journal_head.c.revision)).scalar_one())
 
     def purge(self, now: datetime) -> int:
         """Forget what need not be remembered any longer; the head stays where it is."""
@@ -106,7 +106,7 @@ def append_within(
 
 def lock_head(connection: Connection) -> int:
     """Give the latest revision, and hold up every other append until the transaction ends."""
-    return connection.execute(select(journal_head.c.revision).with_for_update()).scalar_one()
+    return int(connection.execute(select(journal_head.c.revision).with_for_update()).scalar_one())
 
 
 def _purge_batch(connection: Connection, now: datetime) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Connection, Engine, bindparam, column, inspect, select, table, text
+from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.engine import connect
@@ -76,17 +76,13 @@ def _alone(connection: Connection) -> Iterator[None]:
             yield
         case "mysql":
             # Held by the session, because each CREATE TABLE ends the transaction.
-            name = bindparam("name", f"authsvc-{_LOCK}")
-            limit = bindparam("limit", int(_MIGRATION_TIME.total_seconds()))
-            if (
-                connection.scalar(select(text("GET_LOCK(:name, :limit)").bindparams(name, limit)))
-                != 1
-            ):
+            lock = {"name": f"authsvc-{_LOCK}", "seconds": _MIGRATION_TIME.seconds}
+            if connection.scalar(text("SELECT GET_LOCK(:name, :seconds)"), lock) != 1:
                 detail = "sql: another process is migrating"
                 raise StoreUnavailable(detail)
             try:
                 yield
             finally:
-                connection.execute(select(text("RELEASE_LOCK(:name)").bindparams(name)))
+                connection.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
         case _:
             yield

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from authsvc.domain.identifiers import (
     AccountId,
     SessionId,
@@ -86,9 +87,7 @@ def connect(server: Server) -> Hot:
     hot = Hot(
         server=server,
         connection=connection,
-        sessions=RedisSessionStore(
-            connection, grace=GRACE, mark_lifetime=timedelta(minutes=11)
-        ),
+        sessions=RedisSessionStore(connection, grace=GRACE, mark_lifetime=timedelta(minutes=11)),
         marks=RedisRevocationMarks(connection),
         fence=RedisFence(connection),
     )
@@ -123,7 +122,6 @@ def a_session(
         idle_lifetime=idle,
         absolute_expire_time=NOW + absolute,
     )
-
 
 
 @pytest.fixture(scope="session", params=[valkey, redis7], ids=["valkey", "redis7"])

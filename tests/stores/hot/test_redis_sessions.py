@@ -8,13 +8,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from authsvc.domain.identifiers import account_partition, new_account_id, new_session_id
+from redis.crc import key_slot
+
+from authsvc.domain.identifiers import (
+    account_partition,
+    new_account_id,
+    new_session_id,
+    new_token_id,
+)
 from authsvc.domain.revocation import RevocationKind, TokenNames
-from authsvc.domain.identifiers import new_token_id
 from authsvc.domain.sessions import RotationOutcome
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis import keys
-from redis.crc import key_slot
 from tests.stores.hot.conftest import GRACE, NOW, Hot, a_session, connect
 
 ROTATED, REPEATED = RotationOutcome.ROTATED, RotationOutcome.REPEATED

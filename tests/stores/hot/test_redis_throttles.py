@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+
 from authsvc.domain.throttling import Bucket
 from authsvc.errors import StoreUnavailable, TooManyAttempts
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.throttles import RedisThrottle
-from tests.stores.hot.conftest import Hot
+from tests.stores.hot.conftest import NOW, Hot
 
 MINUTE = timedelta(minutes=1)
 
@@ -21,7 +22,7 @@ def _bucket(key: str, limit: int = 3, window: timedelta = MINUTE, name: str = "l
 
 def _reserves(throttle: RedisThrottle, *buckets: Bucket) -> bool:
     try:
-        throttle.reserve(buckets)
+        throttle.reserve(buckets, now=NOW)
     except TooManyAttempts:
         return False
     return True
@@ -37,19 +38,19 @@ def test_p_thr_1_parallel_attempts_are_counted_exactly(hot: Hot) -> None:
 def test_the_wait_is_honest(hot: Hot) -> None:
     throttle = RedisThrottle(hot.connection)
     bucket = _bucket("a", 1, timedelta(milliseconds=300))
-    throttle.reserve([bucket])
+    throttle.reserve([bucket], now=NOW)
     with pytest.raises(TooManyAttempts) as caught:
-        throttle.reserve([bucket])
+        throttle.reserve([bucket], now=NOW)
     assert timedelta(0) < caught.value.retry_after <= bucket.window
 
     time.sleep(caught.value.retry_after.total_seconds() + 0.01)
-    throttle.reserve([bucket])
+    throttle.reserve([bucket], now=NOW)
 
 
 def test_a_refusal_takes_from_no_bucket(hot: Hot) -> None:
     throttle = RedisThrottle(hot.connection)
     wide, narrow = _bucket("peer", 2), _bucket("account", 1)
-    throttle.reserve([narrow])
+    throttle.reserve([narrow], now=NOW)
     for _ in range(5):
         assert not _reserves(throttle, wide, narrow)
     assert _reserves(throttle, wide)
@@ -59,17 +60,19 @@ def test_a_refusal_takes_from_no_bucket(hot: Hot) -> None:
 
 def test_an_attempt_can_be_given_back_but_not_twice(hot: Hot) -> None:
     throttle = RedisThrottle(hot.connection)
-    throttle.reserve([_bucket("a", 1)])
+    throttle.reserve([_bucket("a", 1)], now=NOW)
     throttle.release(_bucket("a", 1))
     throttle.release(_bucket("a", 1))
     assert _reserves(throttle, _bucket("a", 1))
     assert not _reserves(throttle, _bucket("a", 1))
 
 
-@pytest.mark.parametrize("hostile", ["*", "{a}", "a\0b", "ａ", "x" * 10_000, "", "\r\nFLUSHALL\r\n"])
+@pytest.mark.parametrize(
+    "hostile", ["*", "{a}", "a\0b", "ａ", "x" * 10_000, "", "\r\nFLUSHALL\r\n"]
+)
 def test_hostile_names_are_kept_apart_and_not_in_clear(hot: Hot, hostile: str) -> None:
     throttle = RedisThrottle(hot.connection)
-    throttle.reserve([_bucket(hostile, 1)])
+    throttle.reserve([_bucket(hostile, 1)], now=NOW)
     assert _reserves(throttle, _bucket("another", 1))
     assert _reserves(throttle, _bucket("n" + hostile, 1, name="logi"))
     assert not _reserves(throttle, _bucket(hostile, 1))
@@ -79,10 +82,10 @@ def test_hostile_names_are_kept_apart_and_not_in_clear(hot: Hot, hostile: str) -
 
 def test_without_redis_nobody_gets_an_attempt(doomed: Hot) -> None:
     throttle = RedisThrottle(doomed.connection)
-    throttle.reserve([_bucket("a")])
+    throttle.reserve([_bucket("a")], now=NOW)
     doomed.server.kill()
     with pytest.raises(StoreUnavailable):
-        throttle.reserve([_bucket("a")])
+        throttle.reserve([_bucket("a")], now=NOW)
     doomed.server.start()
 
 

@@ -4,16 +4,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from authsvc.domain.clock import from_milliseconds
 from authsvc.domain.sessions import ClientInfo
 from authsvc.stores.redis import session_record
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.stores.hot.conftest import a_session
 
 _TEXT = st.text(max_size=80) | st.sampled_from(["\0", "🔑" * 128, "x" * 512, '"],[', "{a}\r\n"])
 _TEXTS = st.lists(_TEXT, max_size=4).map(tuple)
-_ADDRESS = st.ip_addresses().map(str) | _TEXT | st.sampled_from(["::1%eth0", "2001:DB8::1", "01.2.3.4"])
+_ADDRESS = (
+    st.ip_addresses().map(str) | _TEXT | st.sampled_from(["::1%eth0", "2001:DB8::1", "01.2.3.4"])
+)
 _TIME = st.integers(0, 2**42).map(from_milliseconds)
 
 

@@ -1,0 +1,97 @@
+"""The connection to a running server, and its refusals in a sentence for people."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status import rpc_status
+
+from authsvc.cli.output import fail
+
+_TIMEOUT_SECONDS = 15.0
+_API_KEY_HEADER = "x-authsvc-api-key"
+_ADVICE = {
+    "CALLER_UNAUTHENTICATED": "Name a file with an API key in AUTHSVC_API_KEY_FILE; "
+    "`authsvc services create-key` makes one.",
+    "ACCESS_DENIED": "Use the API key of a service account that has the scope.",
+    "TOO_MANY_ATTEMPTS": "Try again later.",
+    "OVERLOADED": "Try again in a moment.",
+    "STORE_UNAVAILABLE": "Look whether SQL and Redis run, then try again.",
+    "INTERNAL": "The server's log says more.",
+}
+
+
+@contextmanager
+def connected(server: str) -> Iterator[grpc.Channel]:
+    """Give a channel that sends the operator's API key; a refused call ends the command.
+
+    Raises:
+        typer.Exit: A call failed; why has been printed.
+
+    """
+    with grpc.insecure_channel(server) as channel:
+        try:
+            yield grpc.intercept_channel(channel, _OperatorCalls(_api_key()))
+        except grpc.RpcError as error:
+            fail(explain(error, server))
+
+
+def explain(error: grpc.RpcError, server: str) -> str:
+    """Say in one line why a call failed and what to do."""
+    status = rpc_status.from_call(error)
+    info = ErrorInfo()
+    wrong = BadRequest()
+    for detail in status.details if status else ():
+        if not detail.Unpack(info):
+            detail.Unpack(wrong)
+    if not info.reason and error.code() is grpc.StatusCode.UNAVAILABLE:
+        return (
+            f"No server answers at {server}. Start one with `authsvc up`, or name another with "
+            "--server."
+        )
+    reason = info.reason or error.code().name
+    fields = "".join(f" {v.field}: {v.description}" for v in wrong.field_violations)
+    return " ".join(f"{error.details()}{fields} ({reason}) {_ADVICE.get(reason, '')}".split())
+
+
+def _api_key() -> str | None:
+    path = os.environ.get("AUTHSVC_API_KEY_FILE")
+    if path is None:
+        return os.environ.get("AUTHSVC_API_KEY")
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        fail(f"AUTHSVC_API_KEY_FILE: can't read an API key from {path}.")
+
+
+class _CallDetails(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: list[tuple[str, str]]
+    credentials: grpc.CallCredentials | None
+    wait_for_ready: bool | None
+    compression: grpc.Compression | None
+
+
+class _OperatorCalls(grpc.UnaryUnaryClientInterceptor):
+    """Gives every call the API key and a deadline."""
+
+    def __init__(self, api_key: str | None) -> None:
+        self._metadata = [(_API_KEY_HEADER, api_key)] if api_key else []
+
+    def intercept_unary_unary(
+        self, continuation: Callable[..., Any], client_call_details: Any, request: Any
+    ) -> Any:
+        details = _CallDetails(
+            method=client_call_details.method,
+            timeout=client_call_details.timeout or _TIMEOUT_SECONDS,
+            metadata=[*(client_call_details.metadata or ()), *self._metadata],
+            credentials=client_call_details.credentials,
+            wait_for_ready=client_call_details.wait_for_ready,
+            compression=client_call_details.compression,
+        )
+        return continuation(details, request)

@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_SERVER = "127.0.0.1:50051"
+
+Server = Annotated[
+    str, typer.Option("--server", envvar="AUTHSVC_SERVER", help="gRPC address of the server.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data directory (AUTHSVC_DATA).")]
+Listen = Annotated[
+    str | None, typer.Option("--listen", help="gRPC address, HOST:PORT (AUTHSVC_LISTEN).")
+]
+Http = Annotated[str | None, typer.Option("--http", help="HTTP address, HOST:PORT (AUTHSVC_HTTP).")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]

@@ -1,0 +1,75 @@
+"""`authsvc check-config` and `authsvc migrate`."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from authsvc.cli.options import Data
+from authsvc.cli.output import fail
+
+if TYPE_CHECKING:
+    from authsvc.config import Config
+
+Mode = Literal["production", "dev"]
+
+
+def check_config(
+    mode: Annotated[Mode, typer.Option(help="Which mode to check for.")] = "production",
+    data: Data = None,
+) -> None:
+    """Say what is wrong with the present configuration."""
+    from authsvc.config import ConfigurationError, load  # noqa: PLC0415
+    from authsvc.configuration_faults import faults  # noqa: PLC0415
+
+    try:
+        config = load(mode=mode, data=data)
+    except ConfigurationError as error:
+        fail(*error.faults)
+    found = faults(config)
+    if not found and config.redis_url is not None and config.master_key is not None:
+        from authsvc.app import build  # noqa: PLC0415
+
+        found = build(config).startup_faults()
+    if found:
+        fail(*found)
+    typer.echo(f"This configuration is good for {mode}.")
+
+
+def migrate(data: Data = None) -> None:
+    """Bring the SQL schema up to date."""
+    from authsvc.config import ConfigurationError, load  # noqa: PLC0415
+    from authsvc.embedded import prepare_data_directory  # noqa: PLC0415
+
+    try:
+        config = load(data=data)
+        if config.database_url is None:
+            prepare_data_directory(config.data)
+        changed = migrate_schema(config)
+    except ConfigurationError as error:
+        fail(*error.faults)
+    typer.echo("The schema was brought up to date." if changed else "The schema is up to date.")
+
+
+def migrate_schema(config: "Config") -> bool:
+    """Bring the SQL schema up to date; say whether there was anything to do.
+
+    Raises:
+        ConfigurationError: The database doesn't answer.
+
+    """
+    from authsvc.config import ConfigurationError  # noqa: PLC0415
+    from authsvc.errors import StoreUnavailable  # noqa: PLC0415
+    from authsvc.stores.sql.engine import connect  # noqa: PLC0415
+    from authsvc.stores.sql.migrate import is_current, upgrade  # noqa: PLC0415
+
+    engine = connect(config.sql_url())
+    try:
+        if is_current(engine):
+            return False
+        upgrade(engine)
+    except StoreUnavailable as error:
+        message = f"AUTHSVC_DATABASE_URL: the database does not answer ({error})."
+        raise ConfigurationError(message) from None
+    finally:
+        engine.dispose()
+    return True

@@ -1,0 +1,46 @@
+"""What administrators do with signing keys."""
+
+from collections.abc import Sequence
+
+from authsvc.domain.calls import Call
+from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.fence import FenceKeeper
+from authsvc.domain.identifiers import KeyId
+from authsvc.domain.keys import Keys, KeyStanding
+
+
+class KeyAdministration:
+    """Lists, rotates and revokes keys, in force in every worker when the call returns."""
+
+    def __init__(self, *, keys: Keys, fence: FenceKeeper, record: EventSink) -> None:
+        self._keys = keys
+        self._fence = fence
+        self._record = record
+
+    def list(self) -> Sequence[KeyStanding]:
+        """Give every key with its standing, newest first."""
+        return self._keys.list()
+
+    def rotate(self, call: Call, *, activate_immediately: bool) -> KeyStanding:
+        """Make the next key, or give the one that already waits to sign."""
+        standing = self._keys.rotate(activate_immediately=activate_immediately)
+        self._note(call, EventType.KEY_ROTATED, standing.key.key_id)
+        return standing
+
+    def revoke(self, call: Call, key_id: KeyId) -> int:
+        """Kill a compromised key and give the revision at which it is dead.
+
+        The fence that the store has changed is set in Redis before this returns, so that every
+        worker loads its keys anew before it answers another call.
+
+        Raises:
+            KeyNotFound: No such key.
+
+        """
+        revocation = self._keys.revoke(key_id, reason="revoked")
+        self._fence.restore()
+        self._note(call, EventType.KEY_REVOKED, key_id)
+        return revocation.revision
+
+    def _note(self, call: Call, kind: EventType, key_id: KeyId) -> None:
+        self._record(Event(type=kind, actor=call.client_id, peer=call.peer, subject=key_id))

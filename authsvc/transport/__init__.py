@@ -1,0 +1,1 @@
+"""Speaks gRPC and HTTP, and decides nothing."""

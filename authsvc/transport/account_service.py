@@ -1,0 +1,127 @@
+"""AccountService: between its messages and `domain/account_directory.py` and `authentication.py`."""
+
+import grpc
+from authn.v1 import account_service_pb2 as pb
+from authn.v1.account_service_pb2_grpc import AccountServiceServicer
+
+from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.accounts import UNCHANGED, AccountChange
+from authsvc.domain.authentication import Authenticator, NewAccount
+from authsvc.domain.identifiers import AccountId
+from authsvc.domain.passwords import MAX_PASSWORD_BYTES, PasswordPolicy
+from authsvc.errors import FieldViolation, InvalidRequest
+from authsvc.transport.context import current_call
+from authsvc.transport.messages import account_message, token_set
+from authsvc.transport.pages import PageTokens, page_size
+
+_CHANGEABLE = frozenset(("username", "email", "roles"))
+
+
+class AccountService(AccountServiceServicer):
+    """Looking after accounts."""
+
+    def __init__(
+        self,
+        *,
+        directory: AccountDirectory,
+        authenticator: Authenticator,
+        password_policy: PasswordPolicy,
+        page_key: bytes,
+    ) -> None:
+        self._directory = directory
+        self._authenticator = authenticator
+        self._password_policy = password_policy
+        self._pages = PageTokens(page_key, method="ListAccounts")
+
+    def GetAccount(
+        self, request: pb.GetAccountRequest, _: grpc.ServicerContext
+    ) -> pb.GetAccountResponse:
+        account = self._directory.get(current_call(), request.account_id)
+        return pb.GetAccountResponse(account=account_message(account))
+
+    def CreateAccount(
+        self, request: pb.CreateAccountRequest, _: grpc.ServicerContext
+    ) -> pb.CreateAccountResponse:
+        new = NewAccount(
+            username=request.username,
+            email=request.email or None,
+            password=request.password or None,
+            roles=tuple(request.roles),
+        )
+        account = self._authenticator.create(current_call(), new)
+        return pb.CreateAccountResponse(account=account_message(account))
+
+    def UpdateAccount(
+        self, request: pb.UpdateAccountRequest, _: grpc.ServicerContext
+    ) -> pb.UpdateAccountResponse:
+        account, revision = self._directory.update(
+            current_call(), AccountId(request.account_id), _change(request)
+        )
+        return pb.UpdateAccountResponse(account=account_message(account), revision=revision)
+
+    def ListAccounts(
+        self, request: pb.ListAccountsRequest, _: grpc.ServicerContext
+    ) -> pb.ListAccountsResponse:
+        after = self._pages.read(request.page_token)
+        limit = page_size(request.page_size)
+        accounts = self._directory.list(
+            after=AccountId(after) if after is not None else None, limit=limit + 1
+        )
+        page = accounts[:limit]
+        more = len(accounts) > limit
+        return pb.ListAccountsResponse(
+            accounts=map(account_message, page),
+            next_page_token=self._pages.write(page[-1].account_id) if more else "",
+        )
+
+    def ChangePassword(
+        self, request: pb.ChangePasswordRequest, _: grpc.ServicerContext
+    ) -> pb.ChangePasswordResponse:
+        revision, tokens = self._authenticator.change_password(
+            current_call(), request.current_password, request.new_password
+        )
+        return pb.ChangePasswordResponse(revision=revision, tokens=token_set(tokens))
+
+    def DisableAccount(
+        self, request: pb.DisableAccountRequest, _: grpc.ServicerContext
+    ) -> pb.DisableAccountResponse:
+        account, revision = self._directory.disable(
+            current_call(), AccountId(request.account_id)
+        )
+        return pb.DisableAccountResponse(account=account_message(account), revision=revision)
+
+    def EnableAccount(
+        self, request: pb.EnableAccountRequest, _: grpc.ServicerContext
+    ) -> pb.EnableAccountResponse:
+        account = self._directory.enable(current_call(), AccountId(request.account_id))
+        return pb.EnableAccountResponse(account=account_message(account))
+
+    def DeleteAccount(
+        self, request: pb.DeleteAccountRequest, _: grpc.ServicerContext
+    ) -> pb.DeleteAccountResponse:
+        revision = self._directory.delete(current_call(), AccountId(request.account_id))
+        return pb.DeleteAccountResponse(revision=revision)
+
+    def GetPasswordPolicy(
+        self, _request: pb.GetPasswordPolicyRequest, _: grpc.ServicerContext
+    ) -> pb.GetPasswordPolicyResponse:
+        return pb.GetPasswordPolicyResponse(
+            min_length=self._password_policy.min_length,
+            max_bytes=MAX_PASSWORD_BYTES,
+            blocklist_enforced=False,
+        )
+
+
+def _change(request: pb.UpdateAccountRequest) -> AccountChange:
+    """Read what the mask names (AIP-134)."""
+    paths = frozenset(request.update_mask.paths)
+    if not paths or paths - _CHANGEABLE:
+        rule = "It must name one or more of username, email and roles."
+        raise InvalidRequest(FieldViolation("update_mask", rule))
+    if "username" in paths and not request.username:
+        raise InvalidRequest(FieldViolation("username", "An account needs a user name."))
+    return AccountChange(
+        username=request.username if "username" in paths else UNCHANGED,
+        email=(request.email or None) if "email" in paths else UNCHANGED,
+        roles=tuple(sorted(request.roles)) if "roles" in paths else UNCHANGED,
+    )

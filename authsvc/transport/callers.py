@@ -1,0 +1,101 @@
+"""Who calls: from a peer and its metadata to a `Call`."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import unquote
+
+from authsvc.domain.calls import PUBLIC_CLIENT, Call
+from authsvc.errors import CallerUnauthenticated, TokenDefect, TokenInactive
+from authsvc.verify.claims import Claims
+
+API_KEY = "x-authsvc-api-key"
+AUTHORIZATION = "authorization"
+DEVELOPMENT_CLIENT = "dev"
+"""The client id of a loopback peer in dev mode, which counts as a service with every scope."""
+
+_BEARER = "bearer "
+
+
+class ApiKeys(Protocol):
+    """Knows the services that call by API key."""
+
+    def authenticate(self, api_key: str) -> tuple[str, frozenset[str]]:
+        """Give the name of the service and its scopes.
+
+        Raises:
+            CallerUnauthenticated: The key is not valid.
+
+        """
+
+
+class Callers:
+    """Finds out who calls."""
+
+    def __init__(
+        self,
+        *,
+        api_keys: ApiKeys,
+        verify: Callable[[str], Claims],
+        trust_loopback: bool,
+        require_caller: bool,
+    ) -> None:
+        self._api_keys = api_keys
+        self._verify = verify
+        self._trust_loopback = trust_loopback
+        self._require_caller = require_caller
+
+    def identify(
+        self, peer: str, metadata: Mapping[str, str], *, time_left: Callable[[], timedelta]
+    ) -> tuple[Call, bool]:
+        """Give the call, and whether a calling service was authenticated.
+
+        Raises:
+            CallerUnauthenticated: A key that is not valid, or no caller where one is required.
+            TokenInactive: The access token is not active.
+
+        """
+        address = peer_address(peer)
+        client_id, scopes, is_service = self._service(address, metadata.get(API_KEY))
+        if self._require_caller and not is_service:
+            raise CallerUnauthenticated
+        call = Call(
+            client_id=client_id,
+            client_scopes=scopes,
+            peer=address,
+            time_left=time_left,
+            claims=self._claims(metadata.get(AUTHORIZATION)),
+        )
+        return call, is_service
+
+    def _service(
+        self, address: str, api_key: str | None
+    ) -> tuple[str, frozenset[str] | None, bool]:
+        if api_key is not None:
+            name, scopes = self._api_keys.authenticate(api_key)
+            return name, scopes, True
+        if self._trust_loopback and is_loopback(address):
+            return DEVELOPMENT_CLIENT, None, True
+        return PUBLIC_CLIENT, frozenset(), False
+
+    def _claims(self, authorization: str | None) -> Claims | None:
+        if authorization is None:
+            return None
+        if authorization[: len(_BEARER)].lower() != _BEARER:
+            raise TokenInactive(TokenDefect.MALFORMED)
+        return self._verify(authorization[len(_BEARER) :])
+
+
+def peer_address(peer: str) -> str:
+    """Give the address in gRPC's name of a peer: `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`."""
+    kind, _, rest = unquote(peer).partition(":")
+    if kind == "ipv4":
+        return rest.rpartition(":")[0]
+    if kind == "ipv6":
+        return rest.rpartition(":")[0].strip("[]")
+    return kind
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether an address is of this machine only."""
+    return address.startswith("127.") or address in ("::1", "unix")

@@ -1,0 +1,149 @@
+"""Between the messages of the contract and the values of the domain."""
+
+from datetime import datetime
+
+from authn.v1.account_pb2 import Account as AccountMessage
+from authn.v1.account_pb2 import AccountState as AccountStateMessage
+from authn.v1.key_pb2 import Key as KeyMessage
+from authn.v1.key_pb2 import KeyState as KeyStateMessage
+from authn.v1.session_pb2 import Client as ClientMessage
+from authn.v1.session_pb2 import Session as SessionMessage
+from authn.v1.token_pb2 import JsonWebKey, TokenClaims, TokenSet
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from authsvc.domain.accounts import Account, AccountState
+from authsvc.domain.grants import Tokens
+from authsvc.domain.keys import KeyStanding, KeyState
+from authsvc.domain.sessions import ClientInfo, Session
+from authsvc.verify.claims import Claims
+
+_ACCOUNT_STATES = {
+    AccountState.ACTIVE: AccountStateMessage.ACCOUNT_STATE_ACTIVE,
+    AccountState.DISABLED: AccountStateMessage.ACCOUNT_STATE_DISABLED,
+}
+_KEY_STATES = {
+    KeyState.PENDING: KeyStateMessage.KEY_STATE_PENDING,
+    KeyState.ACTIVE: KeyStateMessage.KEY_STATE_ACTIVE,
+    KeyState.RETIRED: KeyStateMessage.KEY_STATE_RETIRED,
+    KeyState.REVOKED: KeyStateMessage.KEY_STATE_REVOKED,
+}
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Write a moment."""
+    return Timestamp(seconds=int(moment.timestamp()), nanos=moment.microsecond * 1000)
+
+
+def token_set(tokens: Tokens) -> TokenSet:
+    """Write the tokens of a session."""
+    return TokenSet(
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        token_type="Bearer",  # noqa: S106 - the word of RFC 6750
+        access_token_expire_time=timestamp(tokens.access_token_expire_time),
+        refresh_token_expire_time=timestamp(tokens.refresh_token_expire_time),
+        session_id=tokens.session_id,
+    )
+
+
+def token_claims(claims: Claims) -> TokenClaims:
+    """Write what an access token says."""
+    return TokenClaims(
+        subject=claims.subject,
+        session_id=claims.session_id,
+        token_id=claims.token_id,
+        client_id=claims.client_id,
+        audience=claims.audience,
+        scopes=claims.scopes,
+        roles=claims.roles,
+        issue_time=Timestamp(seconds=claims.issued_at),
+        expire_time=Timestamp(seconds=claims.expires_at),
+        auth_time=Timestamp(seconds=claims.authenticated_at),
+        amr=claims.amr,
+        acr=claims.acr,
+        epoch=claims.epoch,
+        actor=claims.actor,
+    )
+
+
+def session_claims(session: Session) -> TokenClaims:
+    """Write what introspection tells of a refresh token."""
+    return TokenClaims(
+        subject=session.account_id,
+        session_id=session.session_id,
+        client_id=session.client_id,
+        audience=session.audience,
+        scopes=session.scopes,
+        roles=session.roles,
+        issue_time=timestamp(session.last_use_time),
+        expire_time=timestamp(session.expire_time),
+        auth_time=timestamp(session.auth_time),
+        amr=session.amr,
+        epoch=session.epoch,
+    )
+
+
+def account_message(account: Account) -> AccountMessage:
+    """Write an account, without its password hash."""
+    message = AccountMessage(
+        account_id=account.account_id,
+        username=account.username,
+        email=account.email or "",
+        email_verified=account.email_verified,
+        roles=account.roles,
+        state=_ACCOUNT_STATES[account.state],
+        create_time=timestamp(account.create_time),
+        update_time=timestamp(account.update_time),
+        epoch=account.epoch,
+    )
+    if account.password_change_time is not None:
+        message.password_change_time.CopyFrom(timestamp(account.password_change_time))
+    return message
+
+
+def client_info(message: ClientMessage) -> ClientInfo:
+    """Read the person's device or program."""
+    return ClientInfo(
+        ip_address=message.ip_address, user_agent=message.user_agent, device_id=message.device_id
+    )
+
+
+def session_message(session: Session) -> SessionMessage:
+    """Write an open session, without its secrets."""
+    return SessionMessage(
+        session_id=session.session_id,
+        account_id=session.account_id,
+        client_id=session.client_id,
+        audience=session.audience,
+        scopes=session.scopes,
+        client=ClientMessage(
+            ip_address=session.client.ip_address,
+            user_agent=session.client.user_agent,
+            device_id=session.client.device_id,
+        ),
+        create_time=timestamp(session.create_time),
+        last_use_time=timestamp(session.last_use_time),
+        expire_time=timestamp(session.expire_time),
+        absolute_expire_time=timestamp(session.absolute_expire_time),
+        auth_time=timestamp(session.auth_time),
+        amr=session.amr,
+    )
+
+
+def key_message(standing: KeyStanding) -> KeyMessage:
+    """Write a signing key, without its private part."""
+    message = KeyMessage(
+        key_id=standing.key.key_id,
+        algorithm=standing.key.algorithm,
+        state=_KEY_STATES[standing.state],
+        create_time=timestamp(standing.key.create_time),
+        activate_time=timestamp(standing.key.activate_time),
+    )
+    if standing.expire_time is not None:
+        message.expire_time.CopyFrom(timestamp(standing.expire_time))
+    return message
+
+
+def json_web_key(jwk: dict[str, str]) -> JsonWebKey:
+    """Write a public key."""
+    return JsonWebKey(**jwk)

@@ -1,0 +1,92 @@
+"""TokenService: between its messages and `domain/verification.py`."""
+
+import grpc
+from authn.v1 import token_service_pb2 as pb
+from authn.v1.token_service_pb2_grpc import TokenServiceServicer
+
+from authsvc.domain.keys import Keys
+from authsvc.domain.verification import Verification
+from authsvc.errors import AuthError, TokenDefect
+from authsvc.transport.context import current_call
+from authsvc.transport.messages import json_web_key, session_claims, token_claims
+from authsvc.transport.status import reason_of
+from authsvc.verify.claims import Claims
+
+_DEFECTS = {
+    defect: pb.TokenDefect.Value(f"TOKEN_DEFECT_{defect.name}") for defect in TokenDefect
+}
+
+
+class TokenService(TokenServiceServicer):
+    """Checking and revoking tokens."""
+
+    def __init__(self, *, verification: Verification, keys: Keys) -> None:
+        self._verification = verification
+        self._keys = keys
+
+    def VerifyToken(
+        self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext
+    ) -> pb.VerifyTokenResponse:
+        verdict = self._verification.verify(
+            request.access_token,
+            audience=request.audience,
+            required_scopes=request.required_scopes,
+            min_revision=request.min_revision,
+        )
+        return pb.VerifyTokenResponse(
+            claims=token_claims(verdict.claims), revision=verdict.revision
+        )
+
+    def VerifyTokens(
+        self, request: pb.VerifyTokensRequest, _: grpc.ServicerContext
+    ) -> pb.VerifyTokensResponse:
+        results, revision = self._verification.verify_many(
+            request.access_tokens,
+            audience=request.audience,
+            required_scopes=request.required_scopes,
+        )
+        return pb.VerifyTokensResponse(results=map(_result, results), revision=revision)
+
+    def IntrospectToken(
+        self, request: pb.IntrospectTokenRequest, _: grpc.ServicerContext
+    ) -> pb.IntrospectTokenResponse:
+        known = self._verification.introspect(
+            current_call(), request.token, min_revision=request.min_revision
+        )
+        response = pb.IntrospectTokenResponse(revision=known.revision)
+        if known.claims is not None:
+            response.claims.CopyFrom(token_claims(known.claims))
+        elif known.session is not None:
+            response.claims.CopyFrom(session_claims(known.session))
+        response.active = response.HasField("claims")
+        return response
+
+    def RevokeToken(
+        self, request: pb.RevokeTokenRequest, _: grpc.ServicerContext
+    ) -> pb.RevokeTokenResponse:
+        revision = self._verification.revoke(current_call(), request.token)
+        return pb.RevokeTokenResponse(revision=revision)
+
+    def GetJwks(self, _request: pb.GetJwksRequest, _: grpc.ServicerContext) -> pb.GetJwksResponse:
+        return pb.GetJwksResponse(keys=map(json_web_key, self._keys.published()))
+
+    def ExplainToken(
+        self, request: pb.ExplainTokenRequest, _: grpc.ServicerContext
+    ) -> pb.ExplainTokenResponse:
+        found = self._verification.explain(request.access_token, audience=request.audience)
+        return pb.ExplainTokenResponse(
+            active=found.defect is None,
+            defect=_DEFECTS[found.defect] if found.defect else None,
+            explanation=_explain(found.defect),
+            claims=token_claims(found.claims) if found.claims else None,
+        )
+
+
+def _explain(defect: TokenDefect | None) -> str:
+    return f"The token is refused: {defect.value}." if defect else "The token is active."
+
+
+def _result(result: Claims | AuthError) -> pb.VerifyTokenResult:
+    if isinstance(result, AuthError):
+        return pb.VerifyTokenResult(error_reason=reason_of(result))
+    return pb.VerifyTokenResult(claims=token_claims(result))
