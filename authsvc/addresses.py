@@ -30,7 +30,7 @@ def format_address(host: str, port: int) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Say whether only this machine can reach the address. A name other than localhost can't tell."""
+    """Say whether only this machine can reach the address; of names only localhost can."""
     host, _ = parse_address(address)
     if host == "localhost":
         return True

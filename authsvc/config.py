@@ -60,24 +60,28 @@ class Config(BaseSettings):
     )
 
     mode: Literal["dev", "production"] = Field(
-        "production",
+        default="production",
         description="`production`, or `dev`: embedded stores, loopback only, every caller trusted. "
         "Set by `authsvc serve` and `authsvc up`.",
     )
-    listen: Address = Field("127.0.0.1:50051", description="Address of the gRPC port, HOST:PORT.")
+    listen: Address = Field(
+        default="127.0.0.1:50051", description="Address of the gRPC port, HOST:PORT."
+    )
     http: Address = Field(
-        "127.0.0.1:8080",
+        default="127.0.0.1:8080",
         description="Address of the HTTP port (JWKS, metrics, health), HOST:PORT.",
     )
     data: Path = Field(
-        Path("var"), description="Directory for SQLite, the embedded Redis and the dev master key."
+        default=Path("var"),
+        description="Directory for SQLite, the embedded Redis and the dev master key.",
     )
     database_url: SecretStr | None = Field(
-        None,
-        description="SQLAlchemy URL of the SQL database; without one, SQLite in the data directory.",
+        default=None,
+        description="SQLAlchemy URL of the SQL database; the default is SQLite in the data "
+        "directory.",
     )
     redis_url: SecretStr | None = Field(
-        None,
+        default=None,
         description="URL of Redis or Valkey (`redis://`, `rediss://`, `unix://`); without one, "
         "dev mode starts an embedded Valkey. Required in production.",
     )
@@ -87,117 +91,138 @@ class Config(BaseSettings):
         description="Number of worker processes; the default is one per usable core.",
     )
     issuer: str = Field(
-        "https://authsvc.localhost",
+        default="https://authsvc.localhost",
         pattern=r"^https?://[!-~]+[^/?#]$",
         description="The `iss` of access tokens (RFC 9068): a URL without a slash at its end.",
     )
     audiences: Words = Field(
-        ("*",), description="Audiences that tokens are issued for, with spaces between; `*` is any."
+        default=("*",),
+        description="Audiences that tokens are issued for, with spaces between; `*` is any.",
     )
     default_audience: str = Field(
-        "authsvc", min_length=1, description="Audience of a token whose request names none."
+        default="authsvc", min_length=1, description="Audience of a token whose request names none."
     )
     scopes: Words = Field(
-        ("*",),
+        default=("*",),
         description="Scopes that an account may ask for, with spaces between; `*` is any but those "
         "that begin with `authsvc.`.",
     )
     signing_algorithm: Literal["EdDSA", "ES256", "RS256"] = Field(
-        "EdDSA", description="Algorithm of new signing keys (RFC 7518, RFC 8037)."
+        default="EdDSA", description="Algorithm of new signing keys (RFC 7518, RFC 8037)."
     )
     access_token_lifetime: Duration = Field(
-        10 * _MINUTE, ge=_SECOND, le=_HOUR, description="Life of an access token, 1 s to 1 h."
+        default=10 * _MINUTE,
+        ge=_SECOND,
+        le=_HOUR,
+        description="Life of an access token, 1 s to 1 h.",
     )
     session_idle_lifetime: Duration = Field(
-        14 * _DAY, ge=_SECOND, le=400 * _DAY, description="How long a session lives unused."
+        default=14 * _DAY, ge=_SECOND, le=400 * _DAY, description="How long a session lives unused."
     )
     session_absolute_lifetime: Duration = Field(
-        90 * _DAY, ge=_SECOND, le=400 * _DAY, description="How long a session lives at most."
+        default=90 * _DAY,
+        ge=_SECOND,
+        le=400 * _DAY,
+        description="How long a session lives at most.",
     )
     sessions_per_account: PositiveInt = Field(
-        50, le=1000, description="Open sessions of one account; one more ends the oldest."
+        default=50, le=1000, description="Open sessions of one account; one more ends the oldest."
     )
     refresh_grace: Duration = Field(
-        10 * _SECOND,
+        default=10 * _SECOND,
         ge=timedelta(0),
         le=_HOUR,
         description="How long a repeated refresh gets the same answer, at most 60 s.",
     )
     clock_leeway: Duration = Field(
-        30 * _SECOND,
+        default=30 * _SECOND,
         ge=timedelta(0),
         le=60 * _SECOND,
         description="By how much clocks may differ when a token's times are checked, at most 60 s.",
     )
     key_publication_time: Duration = Field(
-        15 * _MINUTE,
+        default=15 * _MINUTE,
         ge=timedelta(0),
         le=30 * _DAY,
         description="How long a signing key is published before it signs.",
     )
     key_rotation_period: Duration = Field(
-        30 * _DAY,
+        default=30 * _DAY,
         ge=_MINUTE,
         le=400 * _DAY,
         description="How long a signing key signs before the next takes its place.",
     )
     master_key: SecretStr | None = Field(
-        None,
+        default=None,
         description="Key that seals secrets at rest: 32 random bytes in base64 or hex. Required in "
         "production; dev mode makes one in the data directory.",
     )
     password_min_length: int = Field(
-        15, ge=8, le=64, description="Least length of a new password, in code points."
+        default=15, ge=8, le=64, description="Least length of a new password, in code points."
     )
-    argon2_time_cost: PositiveInt = Field(2, le=64, description="Passes of argon2id (RFC 9106).")
+    argon2_time_cost: PositiveInt = Field(
+        default=2, le=64, description="Passes of argon2id (RFC 9106)."
+    )
     argon2_memory_cost_kib: int = Field(
-        19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
+        default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
-    argon2_parallelism: PositiveInt = Field(1, le=16, description="Lanes of argon2id.")
+    argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
     require_caller: bool = Field(
-        True,
-        description="Whether every call needs an authenticated calling service. The default is true "
-        "in production and false in dev mode.",
+        default=True,
+        description="Whether every call needs an authenticated calling service. The default is "
+        "true in production and false in dev mode.",
     )
     registration: Literal["open", "closed"] = Field(
-        "open", description="Whether `Register` makes accounts, or only administrators do."
+        default="open", description="Whether `Register` makes accounts, or only administrators do."
     )
     reflection: bool = Field(
-        False,
+        default=False,
         description="Whether gRPC reflection is served. The default is true in dev mode only; "
         "production refuses it.",
     )
     tls_terminated_by_mesh: bool = Field(
-        False,
+        default=False,
         description="States that a mesh or proxy encrypts all traffic to the gRPC port, which may "
         "then listen off loopback without TLS.",
     )
     server_deadline: Duration = Field(
-        10 * _SECOND, ge=_SECOND, le=5 * _MINUTE, description="Longest time that a call may take."
+        default=10 * _SECOND,
+        ge=_SECOND,
+        le=5 * _MINUTE,
+        description="Longest time that a call may take.",
     )
     max_message_bytes: int = Field(
-        4 * 1024 * 1024, ge=65536, le=64 * 1024 * 1024, description="Largest request, in bytes."
+        default=4 * 1024 * 1024,
+        ge=65536,
+        le=64 * 1024 * 1024,
+        description="Largest request, in bytes.",
     )
     max_metadata_bytes: int = Field(
-        16 * 1024, ge=8192, le=1024 * 1024, description="Largest metadata of a call, in bytes."
+        default=16 * 1024,
+        ge=8192,
+        le=1024 * 1024,
+        description="Largest metadata of a call, in bytes.",
     )
     max_concurrent_streams: int = Field(
-        128, ge=100, le=65536, description="Open calls of one connection."
+        default=128, ge=100, le=65536, description="Open calls of one connection."
     )
     max_connection_age: Duration = Field(
-        30 * _MINUTE, ge=_MINUTE, le=30 * _DAY, description="Age at which a connection is renewed."
+        default=30 * _MINUTE,
+        ge=_MINUTE,
+        le=30 * _DAY,
+        description="Age at which a connection is renewed.",
     )
     drain_grace: Duration = Field(
-        10 * _SECOND,
+        default=10 * _SECOND,
         ge=timedelta(0),
         le=10 * _MINUTE,
         description="How long calls in flight may take to finish after SIGTERM.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level of the lines that are logged."
+        default="info", description="Least level of the lines that are logged."
     )
     log_format: Literal["json", "console"] = Field(
-        "json", description="`json` for machines; `console` for people."
+        default="json", description="`json` for machines; `console` for people."
     )
 
     @model_validator(mode="before")

@@ -3,6 +3,7 @@
 Each rule gives sentences that say what is wrong and what to do, and never a secret.
 """
 
+import itertools
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -89,7 +90,7 @@ def _master_key_faults(text: str) -> Iterator[str]:
         yield f"AUTHSVC_MASTER_KEY {error}. {make}"
         return
     typed = all(0x20 <= byte < 0x7F for byte in key)
-    counted = len({(b - a) % 256 for a, b in zip(key, key[1:], strict=False)}) == 1
+    counted = len({(b - a) % 256 for a, b in itertools.pairwise(key)}) == 1
     if typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES:
         yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {make}"
 

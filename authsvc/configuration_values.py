@@ -13,7 +13,7 @@ from authsvc.addresses import parse_address
 
 MASTER_KEY_BYTES = 32
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 
@@ -30,7 +30,11 @@ def parse_duration(value: object) -> object:
     if match is None:
         message = "is not a duration; write for instance 45s, 10m, 12h or 30d"
         raise ValueError(message)
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    except OverflowError:
+        message = "is longer than any duration here"
+        raise ValueError(message) from None
 
 
 def decode_master_key(text: str) -> bytes:

@@ -12,7 +12,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import signal
 import socket
 import stat
 import tempfile
@@ -65,7 +64,7 @@ class DataDirectoryLock:
             ConfigurationError: Another server has it.
 
         """
-        # A record lock belongs to this process alone: no forked worker can outlive it with the lock.
+        # A record lock belongs to this process alone: no worker can outlive it with the lock.
         self._file = (data / "lock").open("w")
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,30 +193,14 @@ def _end_orphan(path: Path) -> None:
     """Let a server that outlived its authsvc write its file and end; ours reads it."""
     if not _ask(path, b"PING"):
         return
-    pid = _process_id(path)
+    # It closes its socket last, when the file is complete.
     _ask(path, b"SHUTDOWN NOSAVE")
     deadline = time.monotonic() + _TAKEOVER_SECONDS
-    while _ask(path, b"PING") or (pid is not None and _exists(pid)):
+    while _ask(path, b"PING"):
         if time.monotonic() > deadline:
-            message = f"A server left behind at {path} (process {pid}) does not end. Kill it."
+            message = f"A Valkey left behind at {path} does not end. Kill it."
             raise ConfigurationError(message)
         time.sleep(_POLL_SECONDS)
-
-
-def _process_id(path: Path) -> int | None:
-    for line in _ask(path, b"INFO server").splitlines():
-        name, _, value = line.partition(b":")
-        if name == b"process_id":
-            return int(value)
-    return None
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, signal.SIG_DFL)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _ask(path: Path, command: bytes) -> bytes:

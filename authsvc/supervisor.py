@@ -30,12 +30,23 @@ _START_SECONDS = 60.0
 _KILL_MARGIN_SECONDS = 2.0
 _TICK_SECONDS = 0.5
 _HEAVY_MODULES = (
-    "argon2", "authn.v1.account_service_pb2",
-    "authn.v1.auth_service_pb2", "authn.v1.key_service_pb2", "authn.v1.session_service_pb2",
-    "authn.v1.token_service_pb2", "cryptography.hazmat.primitives.asymmetric.ed25519",
-    "cryptography.hazmat.primitives.ciphers.aead", "google.rpc.error_details_pb2", "jwt", "nacl.bindings",
-    "protovalidate", "redis", "sqlalchemy.dialects.sqlite", "uuid_utils", "waitress.server",
-)  # fmt: skip
+    "argon2",
+    "authn.v1.account_service_pb2",
+    "authn.v1.auth_service_pb2",
+    "authn.v1.key_service_pb2",
+    "authn.v1.session_service_pb2",
+    "authn.v1.token_service_pb2",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "google.rpc.error_details_pb2",
+    "jwt",
+    "nacl.bindings",
+    "protovalidate",
+    "redis",
+    "sqlalchemy.dialects.sqlite",
+    "uuid_utils",
+    "waitress.server",
+)
 
 log = telemetry.get_logger("authsvc.supervisor")
 

@@ -17,8 +17,7 @@ def up(listen: Listen = None, http: Http = None, data: Data = None) -> None:
     """Start in dev mode, ready to try.
 
     Everything it needs comes along, and it listens on loopback only. An SQL database or Redis of
-    your own is used if AUTHSVC_DATABASE_URL or AUTHSVC_REDIS_URL name
-    one.
+    your own is used if AUTHSVC_DATABASE_URL or AUTHSVC_REDIS_URL name one.
     """
     from authsvc import serving  # noqa: PLC0415
     from authsvc.cli.setup import migrate_schema  # noqa: PLC0415
@@ -70,8 +69,8 @@ def _print_banner(config: "Config") -> None:
 authsvc is SERVING on {config.listen} (HTTP {config.http}), dev mode: for this machine only.
 
   Register     {call}.AuthService/Register <<< '{{"username":"ada","password":"{password}"}}'
-  Login        TOKEN=$({call}.AuthService/Login <<< '{{"identifier":"ada","password":"{password}"}}' \
-| grep -o 'eyJ[^"]*')
+  Login        TOKEN=$({call}.AuthService/Login \
+<<< '{{"identifier":"ada","password":"{password}"}}' | grep -o 'eyJ[^"]*')
   VerifyToken  {call}.TokenService/VerifyToken <<< "{{\\"access_token\\":\\"$TOKEN\\"}}"
 
   Or watch it all:  authsvc demo --server {config.listen}        Ctrl-C stops the server.

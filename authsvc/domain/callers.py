@@ -15,7 +15,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import decode_id, encode_id
+from authsvc.errors import CallerUnauthenticated
 
 _PREFIX = "ask_"
 _SECRET_BYTES = 24
@@ -125,3 +127,34 @@ def hash_api_key(text: str) -> bytes:
 
 def _checksum(body: str) -> str:
     return encode_id(zlib.crc32(body.encode()).to_bytes(_CHECKSUM_BYTES))
+
+
+class ApiKeyAuthenticator:
+    """Knows a calling service by its API key. Asks the store at every call, so that a revoked key
+    is dead at once."""
+
+    def __init__(self, *, store: ServiceAccountStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def authenticate(self, api_key: str) -> tuple[str, frozenset[str]]:
+        """Give the name of the service and its scopes.
+
+        Raises:
+            CallerUnauthenticated: The key is unknown, revoked or past its end, or the service is
+                disabled.
+            StoreUnavailable: It may be any.
+
+        """
+        try:
+            found = self._store.find_by_secret_hash(hash_api_key(api_key))
+        except ValueError:
+            raise CallerUnauthenticated from None
+        if found is None:
+            raise CallerUnauthenticated
+        service_account, key = found
+        is_over = key.expire_time is not None and key.expire_time <= self._clock()
+        is_active = service_account.state is ServiceAccountState.ACTIVE
+        if key.revoke_time is not None or is_over or not is_active:
+            raise CallerUnauthenticated
+        return service_account.name, frozenset(service_account.scopes)

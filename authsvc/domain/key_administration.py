@@ -19,7 +19,7 @@ class KeyAdministration:
 
     def list(self) -> Sequence[KeyStanding]:
         """Give every key with its standing, newest first."""
-        return self._keys.list()
+        return self._keys.describe()
 
     def rotate(self, call: Call, *, activate_immediately: bool) -> KeyStanding:
         """Make the next key, or give the one that already waits to sign."""

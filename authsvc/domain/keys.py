@@ -163,6 +163,9 @@ def standings(
     return result
 
 
+_LOOK_INTERVAL = timedelta(seconds=1)
+
+
 class Keys:
     """The keys as this process knows them, and what may be done with them."""
 
@@ -173,6 +176,7 @@ class Keys:
         self._known: Sequence[SigningKey] = ()
         self._ring = KeyRing(())
         self._loading = threading.Lock()
+        self._last_look = clock() - _LOOK_INTERVAL
 
     @property
     def ring(self) -> KeyRing:
@@ -189,6 +193,19 @@ class Keys:
         with self._loading:
             self._known = self._store.list()
             self._ring = KeyRing(VerificationKey.from_jwk(jwk) for jwk in self.published())
+
+    def reload_for_unknown_key(self) -> bool:
+        """Look once for a key that is not known here, and say whether it was worth it.
+
+        At most one look in a second, however many unknown keys are named (P-KEY-4).
+        """
+        now = self._clock()
+        if now - self._last_look < _LOOK_INTERVAL:
+            return False
+        self._last_look = now
+        before = self._ring
+        self.reload()
+        return {key.key_id for key in before} != {key.key_id for key in self._ring}
 
     def signing_key(self) -> SigningKey:
         """Give the key that signs now.
@@ -209,7 +226,7 @@ class Keys:
         standings.sort(key=lambda standing: standing.state is not KeyState.ACTIVE)
         return [standing.key.public_jwk for standing in standings]
 
-    def list(self) -> Sequence[KeyStanding]:
+    def describe(self) -> Sequence[KeyStanding]:
         """Give every key with its standing, newest first, as the store has them now."""
         self.reload()
         return self._standings()

@@ -199,12 +199,24 @@ class Verification:
         return revision
 
     def _read(self, access_token: str, audience: str) -> Claims:
+        try:
+            return self._read_once(access_token, audience)
+        except TokenInactive as refusal:
+            if refusal.defect is not TokenDefect.UNKNOWN_KEY or not self._look_for_key():
+                raise
+        return self._read_once(access_token, audience)
+
+    def _read_once(self, access_token: str, audience: str) -> Claims:
         return self._verifier.verify(
             access_token,
             keys=self._keys.ring,
             audience=audience or self._default_audience,
             now=self._clock().timestamp(),
         )
+
+    def _look_for_key(self) -> bool:
+        """Another worker may have made the key. A failure to look proves nothing about it."""
+        return self._keys.reload_for_unknown_key()
 
     def _read_or_refuse(
         self, access_token: str, audience: str

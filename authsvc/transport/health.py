@@ -11,7 +11,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 OVERALL = ""
 
 
-class Health(HealthServicer):  # type: ignore[misc]
+class Health(HealthServicer):  # type: ignore[misc]  # it ships without types
     """The health servicer of grpcio, whose watchers cost no thread, and `List` beside it."""
 
     def __init__(self) -> None:

@@ -14,9 +14,9 @@ The order, from the outside in, and why:
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
 import protovalidate
@@ -39,9 +39,11 @@ _MALFORMED = object()
 _log = telemetry.get_logger("authsvc.transport")
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+if TYPE_CHECKING:  # at run time the class takes no parameters
+    Handler = grpc.RpcMethodHandler[Any, Any]
 
 
-class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+class CallInterceptor(grpc.ServerInterceptor):
     """Surrounds the methods of the contract; health and reflection pass untouched."""
 
     def __init__(
@@ -58,13 +60,13 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
         self._metrics = metrics
         self._deadline = deadline.total_seconds()
         self._max_metadata_bytes = max_metadata_bytes
-        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
+        self._handlers: dict[str, "Handler"] = {}
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> "Handler | None":
         """Give the surrounded handler of a method."""
         method = handler_call_details.method
         handler = self._handlers.get(method)
@@ -79,9 +81,12 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
         return handler
 
     def _surround(
-        self, method: str, rule: AccessRule, inner: grpc.RpcMethodHandler
-    ) -> grpc.RpcMethodHandler:
-        behaviour = inner.unary_unary
+        self, method: str, rule: AccessRule, inner: "Handler"
+    ) -> "Handler":
+        behaviour, deserialize = inner.unary_unary, inner.request_deserializer
+        if behaviour is None or deserialize is None:
+            message = f"{method} is not unary"
+            raise ValueError(message)
         name = method.rpartition("/")[2]
 
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
@@ -103,7 +108,7 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
-            request_deserializer=_lenient(inner.request_deserializer),
+            request_deserializer=_lenient(deserialize),
             response_serializer=inner.response_serializer,
         )
 
@@ -127,9 +132,10 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
         """Read the metadata, of which grpc bounds neither size nor alphabet in time."""
         metadata: dict[str, str] = {}
         size = 0
-        for key, value in context.invocation_metadata():
+        entries = cast(Iterable[tuple[str, str | bytes]], context.invocation_metadata())
+        for key, value in entries:
             size += len(key) + len(value) + 32
-            if isinstance(value, bytes):
+            if isinstance(value, bytes):  # of keys that end in -bin
                 continue
             if key in metadata or not _PRINTABLE.fullmatch(value):
                 raise InvalidRequest(FieldViolation(f"metadata {key[:64]}", _METADATA_RULE))
@@ -166,7 +172,7 @@ def validate(request: Any) -> None:
 
 def _violation(violation: protovalidate.Violation) -> FieldViolation:
     path = ""
-    for element in violation.proto.field.elements:
+    for element in violation.proto.field.elements if violation.proto.field else ():
         path += ("." if path else "") + element.field_name
         if element.subscript is not None and element.subscript.field == "index":
             path += f"[{element.subscript.value}]"

@@ -12,8 +12,9 @@ from authsvc.transport.messages import json_web_key, session_claims, token_claim
 from authsvc.transport.status import reason_of
 from authsvc.verify.claims import Claims
 
-_DEFECTS = {
-    defect: pb.TokenDefect.Value(f"TOKEN_DEFECT_{defect.name}") for defect in TokenDefect
+_DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
+    None: pb.TokenDefect.TOKEN_DEFECT_UNSPECIFIED,
+    **{defect: pb.TokenDefect.Value(f"TOKEN_DEFECT_{defect.name}") for defect in TokenDefect},
 }
 
 
@@ -76,7 +77,7 @@ class TokenService(TokenServiceServicer):
         found = self._verification.explain(request.access_token, audience=request.audience)
         return pb.ExplainTokenResponse(
             active=found.defect is None,
-            defect=_DEFECTS[found.defect] if found.defect else None,
+            defect=_DEFECTS[found.defect],
             explanation=_explain(found.defect),
             claims=token_claims(found.claims) if found.claims else None,
         )

@@ -103,10 +103,11 @@ def test_p_cfg_1_no_fault_and_no_repr_tells_a_secret() -> None:
 @pytest.mark.parametrize("field", ["listen", "http"])
 @pytest.mark.parametrize("address", ["0.0.0.0:1", "[::]:1", "192.0.2.7:1", "auth.example:1"])
 def test_p_cfg_1_dev_mode_listens_on_loopback_only(field: str, address: str) -> None:
-    assert any(
-        "loopback" in fault
-        for fault in faults(Config(mode="dev", **{field: address}), environment={})  # type: ignore[arg-type]
-    )
+    addresses: dict[str, Any] = {field: address}
+
+    (fault,) = faults(Config(mode="dev", **addresses), environment={})
+
+    assert "loopback" in fault
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0", "127.9.9.9:0"])
@@ -193,7 +194,7 @@ def test_durations_are_written_with_a_unit(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1 fortnight", "m", "1e9", "٣s"])
+@pytest.mark.parametrize("text", ["", "-1", "1 fortnight", "m", "1e9", "٣s", "999999999999d"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)

@@ -88,7 +88,9 @@ def test_metrics_are_served(address: str) -> None:
     assert answer.headers["Content-Type"] == "text/plain; version=1.0.0"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "//healthz", "/%2e%2e/etc/passwd", "/<script>"])
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics/", "/healthz/x", "/%2e%2e/etc/passwd", "/<script>"]
+)
 def test_other_paths_are_not_found_and_not_reflected(address: str, path: str) -> None:
     answer, body = _ask(address, path, X_Echo="marker")
 

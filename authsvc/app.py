@@ -1,0 +1,373 @@
+"""The composition root: the one place that knows all rooms, and the only one that reads a clock."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import grpc
+from grpc_health.v1 import health_pb2
+from pydantic import SecretStr
+
+from authsvc import telemetry
+from authsvc.config import Config
+from authsvc.configuration_values import decode_master_key
+from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.authentication import AttemptLimits, Authenticator
+from authsvc.domain.callers import ApiKeyAuthenticator
+from authsvc.domain.clock import Clock
+from authsvc.domain.events import Event
+from authsvc.domain.fence import FenceKeeper
+from authsvc.domain.grants import GrantPolicy, Grants
+from authsvc.domain.key_administration import KeyAdministration
+from authsvc.domain.keys import KeyPolicy, Keys
+from authsvc.domain.passwords import Argon2Profile, PasswordPolicy, Passwords
+from authsvc.domain.refresh_tokens import RefreshTokenCodec
+from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes, Revoker
+from authsvc.domain.session_directory import SessionDirectory
+from authsvc.domain.tokens import TokenIssuer
+from authsvc.domain.verification import Verification
+from authsvc.duties import Duties, Duty, HealthCheck
+from authsvc.errors import StoreUnavailable
+from authsvc.metrics import Metrics
+from authsvc.stores.redis.configuration import verify_configuration
+from authsvc.stores.redis.connection import RedisConnection
+from authsvc.stores.redis.fence import RedisFence
+from authsvc.stores.redis.leases import RedisLease
+from authsvc.stores.redis.marks import RedisRevocationMarks
+from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.stores.redis.throttles import RedisThrottle
+from authsvc.stores.sql.accounts import SqlAccountStore
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.journal import SqlRevocationJournal
+from authsvc.stores.sql.keys import SqlKeyStore
+from authsvc.stores.sql.sealing import Sealer
+from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
+from authsvc.stores.sql.settings import SqlSettings
+from authsvc.stores.sql.transactions import ping as ping_sql
+from authsvc.transport.access import access_rules
+from authsvc.transport.account_service import AccountService
+from authsvc.transport.auth_service import AuthService
+from authsvc.transport.callers import Callers
+from authsvc.transport.health import OVERALL, Health
+from authsvc.transport.http import HttpApplication
+from authsvc.transport.interceptors import CallInterceptor
+from authsvc.transport.key_service import KeyService
+from authsvc.transport.server import SERVICES, Limits, Servicers, build_server
+from authsvc.transport.session_service import SessionService
+from authsvc.transport.token_service import TokenService
+from authsvc.verify.verifier import TokenVerifier
+
+_log = telemetry.get_logger("authsvc.app")
+_events = telemetry.get_logger("authsvc.events")
+
+_LEASE = timedelta(seconds=60)
+_SQL = frozenset(("sql",))
+_REDIS = frozenset(("redis",))
+_NEEDS = {
+    OVERALL: _SQL | _REDIS,
+    "authn.v1.AuthService": _SQL | _REDIS,
+    "authn.v1.TokenService": _REDIS,
+    "authn.v1.SessionService": _SQL | _REDIS,
+    "authn.v1.AccountService": _SQL,
+    "authn.v1.KeyService": _SQL | _REDIS,
+    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name: frozenset[str](),
+}
+"""The stores without which a service can't answer."""
+
+
+def steady_clock() -> Clock:
+    """Give a clock that a step of the system's can only put forward, never back (P-FLT-5).
+
+    It is the system's, or what that showed at the start and the time since, whichever is later.
+    """
+    origin = time.time() - _since_boot()
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(max(time.time(), origin + _since_boot()), UTC)
+
+    return now
+
+
+def _since_boot() -> float:
+    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A worker's service, put together."""
+
+    config: Config
+    server: grpc.Server
+    health: Health
+    http: HttpApplication
+    keys: Keys
+    fence: FenceKeeper
+    passwords: Passwords
+    duties: Duties
+    check_redis: Callable[[], list[str]]
+
+    def start(self, listen: str) -> None:
+        """Answer calls on this address.
+
+        Raises:
+            StoreUnavailable: SQL does not answer.
+
+        """
+        self.keys.rotate_if_due()
+        try:
+            self.fence.restore()
+        except StoreUnavailable as error:  # the first call that needs Redis tries again
+            _log.warning("started without redis", detail=str(error))
+        self.server.add_insecure_port(listen)
+        self.server.start()
+        self.duties.start()
+
+    def stop(self, grace: float) -> None:
+        """Say that nothing is served any longer, finish what was begun, and stop."""
+        self.health.stop()
+        self.server.stop(grace).wait()
+        self.duties.stop()
+        self.passwords.close()
+
+    def http_application(self) -> HttpApplication:
+        """Give the application of the HTTP port."""
+        return self.http
+
+    def startup_faults(self) -> list[str]:
+        """Say what is wrong with the stores, each fault in a sentence."""
+        try:
+            return self.check_redis()
+        except StoreUnavailable as error:
+            return [f"Redis at AUTHSVC_REDIS_URL can't be used: {error}."]
+
+
+def build(config: Config, *, clock: Clock | None = None) -> App:  # noqa: PLR0915 - a list of parts
+    """Put a worker's service together. It answers nothing before `start`.
+
+    Raises:
+        StoreUnavailable: SQL does not answer.
+        WrongMasterKey: The secrets in SQL were sealed under another master key.
+
+    """
+    now = clock or steady_clock()
+    metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
+    record = partial(_record, metrics)
+    lifetimes = _lifetimes(config)
+
+    engine = connect(config.sql_url())
+    sealer = Sealer(decode_master_key(_required(config.master_key)))
+    settings = SqlSettings(engine, sealer)
+    accounts = SqlAccountStore(engine)
+    journal = SqlRevocationJournal(engine)
+    keys = Keys(store=SqlKeyStore(engine, sealer), policy=_key_policy(config), clock=now)
+
+    redis = RedisConnection(_required(config.redis_url))
+    marks = RedisRevocationMarks(redis)
+    sessions = RedisSessionStore(
+        redis,
+        grace=config.refresh_grace,
+        mark_lifetime=config.access_token_lifetime + config.clock_leeway + CLOCK_BOUND,
+    )
+    fence = FenceKeeper(
+        source=settings,
+        journal=journal,
+        marks=marks,
+        fenced=RedisFence(redis),
+        reload_keys=keys.reload,
+        clock=now,
+    )
+    redis.on_distrust = fence.restore
+
+    revoker = Revoker(journal=journal, marks=marks, lifetimes=lifetimes, clock=now)
+    passwords = Passwords(profile=_argon2_profile(config), on_queue=metrics.set_hash_queue)
+    password_policy = PasswordPolicy(min_length=config.password_min_length)
+    grants = Grants(
+        sessions=sessions,
+        codec=RefreshTokenCodec(settings.secret("refresh key", 32)),
+        issuer=TokenIssuer(
+            issuer=config.issuer,
+            lifetime=config.access_token_lifetime,
+            signing_key=keys.signing_key,
+        ),
+        revoker=revoker,
+        policy=_grant_policy(config),
+        record=record,
+        clock=now,
+    )
+    authenticator = Authenticator(
+        accounts=accounts,
+        passwords=passwords,
+        password_policy=password_policy,
+        throttle=RedisThrottle(redis),
+        limits=AttemptLimits(),
+        grants=grants,
+        revoker=revoker,
+        registration_open=config.registration == "open",
+        record=record,
+        clock=now,
+    )
+    verification = Verification(
+        verifier=TokenVerifier(
+            issuer=config.issuer,
+            max_lifetime=int(config.access_token_lifetime.total_seconds()),
+            leeway=int(config.clock_leeway.total_seconds()),
+        ),
+        keys=keys,
+        marks=marks,
+        revoker=revoker,
+        grants=grants,
+        default_audience=config.default_audience,
+        record=record,
+        clock=now,
+    )
+    health = Health()
+    page_key = settings.secret("page key", 32)
+    servicers = Servicers(
+        auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
+        token=TokenService(verification=verification, keys=keys),
+        session=SessionService(
+            directory=SessionDirectory(
+                sessions=sessions, accounts=accounts, revoker=revoker, record=record, clock=now
+            ),
+            page_key=page_key,
+        ),
+        account=AccountService(
+            directory=AccountDirectory(
+                accounts=accounts, revoker=revoker, record=record, clock=now
+            ),
+            authenticator=authenticator,
+            password_policy=password_policy,
+            page_key=page_key,
+        ),
+        key=KeyService(KeyAdministration(keys=keys, fence=fence, record=record)),
+        health=health,
+    )
+    callers = Callers(
+        api_keys=ApiKeyAuthenticator(store=SqlServiceAccountStore(engine), clock=now),
+        verify=lambda token: verification.verify(token).claims,
+        trust_loopback=config.mode == "dev",
+        require_caller=config.require_caller,
+    )
+    interceptor = CallInterceptor(
+        rules=access_rules(SERVICES),
+        callers=callers,
+        metrics=metrics,
+        deadline=config.server_deadline,
+        max_metadata_bytes=config.max_metadata_bytes,
+    )
+    lease = RedisLease(redis, "housekeeping", _LEASE)
+
+    def keep_house() -> None:
+        if lease.acquire():
+            keys.rotate_if_due()
+            keys.forget_expired()
+            journal.purge(now())
+
+    return App(
+        config=config,
+        server=build_server(
+            servicers, interceptor, _limits(config), with_reflection=config.reflection
+        ),
+        health=health,
+        http=HttpApplication(
+            published_keys=keys.published,
+            issuer=config.issuer,
+            is_ready=health.is_serving,
+            metrics=metrics.render,
+        ),
+        keys=keys,
+        fence=fence,
+        passwords=passwords,
+        duties=Duties(
+            Duty(
+                "health",
+                HealthCheck(
+                    probes={"sql": partial(ping_sql, engine), "redis": redis.ping},
+                    needs=_NEEDS,
+                    update=health.update,
+                ),
+                every=1,
+            ),
+            Duty("keys", keys.reload, every=5),
+            Duty("housekeeping", keep_house, every=30),
+        ),
+        check_redis=partial(
+            verify_configuration, redis, require_persistence=config.mode == "production"
+        ),
+    )
+
+
+def _record(metrics: Metrics, event: Event) -> None:
+    """Write a security event to the log, once, and count it."""
+    outcome = "success" if event.succeeded else "failure"
+    metrics.count_event(event.type.value, outcome)
+    _events.info(
+        event.type.value,
+        outcome=outcome,
+        actor=event.actor,
+        peer=event.peer,
+        subject=event.subject,
+        session_id=event.session_id,
+        reason=event.reason,
+    )
+
+
+def _required(secret: SecretStr | None) -> str:
+    """Give a secret that the configuration check or dev mode has made sure of."""
+    if secret is None:
+        message = "the configuration was not checked"
+        raise AssertionError(message)
+    return secret.get_secret_value()
+
+
+def _lifetimes(config: Config) -> Lifetimes:
+    return Lifetimes(
+        access_token=config.access_token_lifetime,
+        session=config.session_absolute_lifetime,
+        leeway=config.clock_leeway,
+    )
+
+
+def _key_policy(config: Config) -> KeyPolicy:
+    return KeyPolicy(
+        publication_time=config.key_publication_time,
+        rotation_period=config.key_rotation_period,
+        token_lifetime=config.access_token_lifetime + config.clock_leeway + CLOCK_BOUND,
+        algorithm=config.signing_algorithm,
+    )
+
+
+def _grant_policy(config: Config) -> GrantPolicy:
+    return GrantPolicy(
+        default_audience=config.default_audience,
+        audiences=_words(config.audiences),
+        scopes=_words(config.scopes),
+        idle_lifetime=config.session_idle_lifetime,
+        absolute_lifetime=config.session_absolute_lifetime,
+        sessions_per_account=config.sessions_per_account,
+    )
+
+
+def _words(words: tuple[str, ...]) -> frozenset[str] | None:
+    return None if "*" in words else frozenset(words)
+
+
+def _argon2_profile(config: Config) -> Argon2Profile:
+    return Argon2Profile(
+        time_cost=config.argon2_time_cost,
+        memory_cost_kib=config.argon2_memory_cost_kib,
+        parallelism=config.argon2_parallelism,
+    )
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        message_bytes=config.max_message_bytes,
+        metadata_bytes=config.max_metadata_bytes,
+        concurrent_streams=config.max_concurrent_streams,
+        connection_age=config.max_connection_age,
+        connection_grace=config.drain_grace,
+    )

@@ -1,0 +1,124 @@
+"""The gRPC server: its services, its limits (P-API-1), and how it begins and ends."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from authn.v1 import (
+    account_service_pb2,
+    account_service_pb2_grpc,
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    key_service_pb2,
+    key_service_pb2_grpc,
+    session_service_pb2,
+    session_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
+)
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from authsvc.transport.account_service import AccountService
+from authsvc.transport.auth_service import AuthService
+from authsvc.transport.health import Health
+from authsvc.transport.interceptors import CallInterceptor
+from authsvc.transport.key_service import KeyService
+from authsvc.transport.session_service import SessionService
+from authsvc.transport.token_service import TokenService
+
+SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    module.DESCRIPTOR.services_by_name[name]
+    for module, name in (
+        (auth_service_pb2, "AuthService"),
+        (token_service_pb2, "TokenService"),
+        (session_service_pb2, "SessionService"),
+        (account_service_pb2, "AccountService"),
+        (key_service_pb2, "KeyService"),
+    )
+)
+"""The services of the contract that are served."""
+
+HANDLER_THREADS = 24
+"""More than can wait for password hashes, so that other calls always find a thread."""
+
+_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servicers:
+    """What answers."""
+
+    auth: AuthService
+    token: TokenService
+    session: SessionService
+    account: AccountService
+    key: KeyService
+    health: Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a peer may ask for at most."""
+
+    message_bytes: int
+    metadata_bytes: int
+    concurrent_streams: int
+    connection_age: timedelta
+    connection_grace: timedelta
+
+    def channel_options(self) -> Sequence[tuple[str, int]]:
+        """Give them as options of gRPC."""
+        millisecond = timedelta(milliseconds=1)
+        return (
+            ("grpc.so_reuseport", 1),
+            ("grpc.max_receive_message_length", self.message_bytes),
+            ("grpc.max_metadata_size", self.metadata_bytes),
+            ("grpc.absolute_max_metadata_size", self.metadata_bytes),
+            ("grpc.max_concurrent_streams", self.concurrent_streams),
+            ("grpc.max_connection_age_ms", self.connection_age // millisecond),
+            ("grpc.max_connection_age_grace_ms", self.connection_grace // millisecond),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+        )
+
+
+def build_server(
+    servicers: Servicers, interceptor: CallInterceptor, limits: Limits, *, with_reflection: bool
+) -> grpc.Server:
+    """Put a server together; it has no port yet."""
+    server = grpc.server(
+        ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler"),
+        interceptors=[interceptor],
+        options=limits.channel_options(),
+    )
+    auth_service_pb2_grpc.add_AuthServiceServicer_to_server(servicers.auth, server)
+    token_service_pb2_grpc.add_TokenServiceServicer_to_server(servicers.token, server)
+    session_service_pb2_grpc.add_SessionServiceServicer_to_server(servicers.session, server)
+    account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
+    key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
+    health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
+    if with_reflection:
+        _add_reflection(server)
+    return server
+
+
+def _add_reflection(server: grpc.Server) -> None:
+    """Serve reflection v1 and v1alpha, which differ in nothing but the name of the package."""
+    health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+    names = [*(service.full_name for service in SERVICES), health, reflection.SERVICE_NAME]
+    servicer = reflection.ReflectionServicer([*names, _REFLECTION_V1])
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    generic = grpc.method_handlers_generic_handler(
+        _REFLECTION_V1, {"ServerReflectionInfo": handler}
+    )
+    server.add_generic_rpc_handlers((generic,))
