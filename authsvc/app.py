@@ -109,8 +109,8 @@ class App:
     duties: Duties
     check_redis: Callable[[], list[str]]
 
-    def start(self, listen: str) -> None:
-        """Answer calls on this address.
+    def start(self, listen: str) -> int:
+        """Answer calls on this address, and give the port.
 
         Raises:
             StoreUnavailable: SQL does not answer.
@@ -121,9 +121,10 @@ class App:
             self.fence.restore()
         except StoreUnavailable as error:  # the first call that needs Redis tries again
             _log.warning("started without redis", detail=str(error))
-        self.server.add_insecure_port(listen)
+        port = self.server.add_insecure_port(listen)
         self.server.start()
         self.duties.start()
+        return port
 
     def stop(self, grace: float) -> None:
         """Say that nothing is served any longer, finish what was begun, and stop."""
@@ -144,7 +145,7 @@ class App:
             return [f"Redis at AUTHSVC_REDIS_URL can't be used: {error}."]
 
 
-def build(config: Config, *, clock: Clock | None = None) -> App:  # noqa: PLR0915 - a list of parts
+def build(config: Config, *, clock: Clock | None = None) -> App:
     """Put a worker's service together. It answers nothing before `start`.
 
     Raises:

@@ -89,7 +89,7 @@ def _master_key_faults(text: str) -> Iterator[str]:
     except ValueError as error:
         yield f"AUTHSVC_MASTER_KEY {error}. {make}"
         return
-    typed = all(0x20 <= byte < 0x7F for byte in key)
+    typed = key.isascii() and key.decode("ascii").isprintable()
     counted = len({(b - a) % 256 for a, b in itertools.pairwise(key)}) == 1
     if typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES:
         yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {make}"

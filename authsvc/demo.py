@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 _Answer = TypeVar("_Answer")
-_SHOWN = 12
+_SHOWN, _TAIL = 12, 4
 _LABEL_WIDTH = 10
 _DEVICE = Client(user_agent="authsvc demo", device_id="demo")
 
@@ -49,7 +49,7 @@ class _Story:
         self._step = 0
 
     def tell(self, server: str) -> None:
-        self._console.print(Text(f"\nThe life of a session, at {server}\n", style="bold"))
+        self._console.print(Text(f"\nThe life of a session, at {server}", style="bold"))
         self._register()
         tokens = self._login()
         self._verify(tokens)
@@ -172,9 +172,9 @@ class _Story:
             raise Misbehaviour(otherwise)
 
 
-def _bearer(tokens: TokenSet) -> Sequence[tuple[str, str]]:
+def _bearer(tokens: TokenSet) -> tuple[tuple[str, str | bytes], ...]:
     return (("authorization", f"Bearer {tokens.access_token}"),)
 
 
 def _shortened(secret: str) -> str:
-    return f"{secret[:_SHOWN]}… ({len(secret)} characters)"
+    return f"{secret[:_SHOWN]}…{secret[-_TAIL:]} ({len(secret)} characters)"

@@ -26,7 +26,7 @@ class Duty:
             self._act()
         except StoreUnavailable as error:
             _log.warning("duty put off", duty=self._name, detail=str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001 - one duty must not end the others
             _log.exception("duty failed", duty=self._name)
 
 

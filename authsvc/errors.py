@@ -87,7 +87,7 @@ class TokenDefect(Enum):
 
 
 class TokenInactive(AuthError):
-    """The access token is not active (RFC 7662, 2.2); the defect is for the log and ExplainToken."""
+    """The access token is not active (RFC 7662, 2.2); why is for the log and ExplainToken."""
 
     def __init__(self, defect: TokenDefect) -> None:
         super().__init__(defect.value)

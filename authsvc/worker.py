@@ -4,7 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import waitress.server  # type: ignore[import-untyped]
 
@@ -16,6 +16,7 @@ from authsvc.listening import shared_socket
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_CLOSE_SECONDS = 2
 _HTTP_LIMITS = {
     "threads": 1,
     "connection_limit": 100,
@@ -52,12 +53,22 @@ def run(config: Config, ready: Callable[[], None]) -> None:
 @contextlib.contextmanager
 def serving_http(application: "WSGIApplication", address: str) -> Iterator[None]:
     """Answer HTTP on a shared port, in a thread, until the block is left."""
+    open_parts: dict[int, Any] = {}
+
+    def close_all() -> None:
+        for part in list(open_parts.values()):
+            part.close()
+
     with shared_socket(*parse_address(address)) as shared:
-        server = waitress.server.create_server(application, sockets=[shared], **_HTTP_LIMITS)
+        server = waitress.server.create_server(
+            application, map=open_parts, sockets=[shared], **_HTTP_LIMITS
+        )
         thread = threading.Thread(target=server.run, name="http", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            server.close()
-            thread.join(timeout=2)
+            # In its own thread, which else would stumble over a socket that is no longer there.
+            server.trigger.pull_trigger(close_all)
+            thread.join(timeout=_CLOSE_SECONDS)
+            server.task_dispatcher.shutdown()

@@ -42,7 +42,8 @@ def connected(server: str) -> Iterator[grpc.Channel]:
 
 def explain(error: grpc.RpcError, server: str) -> str:
     """Say in one line why a call failed and what to do."""
-    status = rpc_status.from_call(error)
+    # Every error that a call raises is a Call as well, which the stubs do not know.
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
     info = ErrorInfo()
     wrong = BadRequest()
     for detail in status.details if status else ():

@@ -1,1 +1,1 @@
-"""What authsvc decides. Nothing here touches gRPC, Redis, SQL, the environment or a clock of its own."""
+"""What authsvc decides. Nothing here touches gRPC, Redis, SQL, the environment or a clock."""

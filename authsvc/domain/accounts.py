@@ -48,7 +48,7 @@ class AccountChange:
     """What to change in an account; what is not named stays."""
 
     username: str | _Unchanged = UNCHANGED
-    email: str | None | _Unchanged = UNCHANGED
+    email: str | _Unchanged | None = UNCHANGED
     roles: tuple[str, ...] | _Unchanged = UNCHANGED
     state: AccountState | _Unchanged = UNCHANGED
     password_hash: str | _Unchanged = field(default=UNCHANGED, repr=False)

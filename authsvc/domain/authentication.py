@@ -1,4 +1,4 @@
-"""The recipe of login, readable from top to bottom, and its sisters register and change of password."""
+"""The recipe of login, readable from top to bottom; with it register and change of password."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -131,7 +131,8 @@ def _checksum(body: str) -> str:
 
 class ApiKeyAuthenticator:
     """Knows a calling service by its API key. Asks the store at every call, so that a revoked key
-    is dead at once."""
+    is dead at once.
+    """
 
     def __init__(self, *, store: ServiceAccountStore, clock: Clock) -> None:
         self._store = store

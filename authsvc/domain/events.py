@@ -1,4 +1,4 @@
-"""Security events: what happened, to whom, by whom, and how it ended (ASVS 16.3). Never a secret."""
+"""Security events: what happened, to whom, by whom, with what end (ASVS 16.3). Never a secret."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -109,16 +109,16 @@ def generate_key(algorithm: str, *, now: datetime, activate_time: datetime) -> S
     return SigningKey(
         key_id=KeyId(key_id),
         algorithm=algorithm,
-        private_key=private_key.private_bytes(
-            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
-        ),
+        private_key=private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
         public_jwk={**public_jwk, "use": "sig", "alg": algorithm, "kid": key_id},
         create_time=now,
         activate_time=activate_time,
     )
 
 
-_GENERATORS: dict[str, Callable[[], Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey]] = {
+_GENERATORS: dict[
+    str, Callable[[], Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey]
+] = {
     "EdDSA": Ed25519PrivateKey.generate,
     "ES256": lambda: generate_ec_key(SECP256R1()),
     "RS256": lambda: generate_rsa_key(public_exponent=65537, key_size=3072),
@@ -244,7 +244,9 @@ class Keys:
             if newest and newest.state is KeyState.PENDING and not activate_immediately:
                 return newest
             now = self._clock()
-            delay = timedelta() if activate_immediately or not newest else self._policy.publication_time
+            delay = (
+                timedelta() if activate_immediately or not newest else self._policy.publication_time
+            )
             key = generate_key(self._policy.algorithm, now=now, activate_time=now + delay)
             if self._store.add(key, newest=newest.key.key_id if newest else None):
                 self.reload()
@@ -288,9 +290,7 @@ class Keys:
             self.reload()
 
     def _standings(self) -> list[KeyStanding]:
-        return standings(
-            self._known, now=self._clock(), token_lifetime=self._policy.token_lifetime
-        )
+        return standings(self._known, now=self._clock(), token_lifetime=self._policy.token_lifetime)
 
     def _standing_of(self, key_id: KeyId) -> KeyStanding:
         for standing in self._standings():

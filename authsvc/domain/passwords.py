@@ -33,7 +33,7 @@ HASHING_NICENESS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argon2Profile:
-    """The costs of argon2id. The default is the OWASP profile that ASVS 11.4.2 takes as its floor."""
+    """The costs of argon2id. The default is the OWASP profile, the floor of ASVS 11.4.2."""
 
     time_cost: int = 2
     memory_cost_kib: int = 19_456

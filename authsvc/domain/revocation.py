@@ -162,9 +162,7 @@ class Revoker:
         self.mark(revocations)
         return revocations[-1].revision
 
-    def revoke_sessions(
-        self, session_ids: Sequence[SessionId], *, reason: str
-    ) -> tuple[int, int]:
+    def revoke_sessions(self, session_ids: Sequence[SessionId], *, reason: str) -> tuple[int, int]:
         """End sessions with all their tokens.
 
         Returns:

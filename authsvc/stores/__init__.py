@@ -1,1 +1,1 @@
-"""Where authsvc keeps what it knows. Nothing here judges: the stores do what the domain's ports say."""
+"""Where authsvc keeps what it knows. Nothing here judges: it does what the domain's ports say."""

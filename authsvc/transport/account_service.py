@@ -1,4 +1,4 @@
-"""AccountService: between its messages and `domain/account_directory.py` and `authentication.py`."""
+"""AccountService: between its messages and the account directory and authenticator."""
 
 import grpc
 from authn.v1 import account_service_pb2 as pb
@@ -85,9 +85,7 @@ class AccountService(AccountServiceServicer):
     def DisableAccount(
         self, request: pb.DisableAccountRequest, _: grpc.ServicerContext
     ) -> pb.DisableAccountResponse:
-        account, revision = self._directory.disable(
-            current_call(), AccountId(request.account_id)
-        )
+        account, revision = self._directory.disable(current_call(), AccountId(request.account_id))
         return pb.DisableAccountResponse(account=account_message(account), revision=revision)
 
     def EnableAccount(

@@ -21,9 +21,7 @@ class AuthService(AuthServiceServicer):
         self._grants = grants
         self._verification = verification
 
-    def Register(
-        self, request: pb.RegisterRequest, _: grpc.ServicerContext
-    ) -> pb.RegisterResponse:
+    def Register(self, request: pb.RegisterRequest, _: grpc.ServicerContext) -> pb.RegisterResponse:
         new = NewAccount(
             username=request.username, email=request.email or None, password=request.password
         )

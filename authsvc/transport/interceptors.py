@@ -23,8 +23,14 @@ import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from authsvc import telemetry
-from authsvc.errors import AuthError, DeadlineExceeded, FieldViolation, InvalidRequest
-from authsvc.errors import RetryableError, StoreUnavailable
+from authsvc.errors import (
+    AuthError,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidRequest,
+    RetryableError,
+    StoreUnavailable,
+)
 from authsvc.metrics import Metrics
 from authsvc.transport.access import AccessRule
 from authsvc.transport.callers import Callers
@@ -60,7 +66,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._metrics = metrics
         self._deadline = deadline.total_seconds()
         self._max_metadata_bytes = max_metadata_bytes
-        self._handlers: dict[str, "Handler"] = {}
+        self._handlers: dict[str, Handler] = {}
 
     def intercept_service(
         self,
@@ -80,9 +86,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._handlers[method] = handler
         return handler
 
-    def _surround(
-        self, method: str, rule: AccessRule, inner: "Handler"
-    ) -> "Handler":
+    def _surround(self, method: str, rule: AccessRule, inner: "Handler") -> "Handler":
         behaviour, deserialize = inner.unary_unary, inner.request_deserializer
         if behaviour is None or deserialize is None:
             message = f"{method} is not unary"
@@ -98,7 +102,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                 status = status_of(error)
                 code = status.code.name
                 _note_failure(name, error)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the last resort: nothing may reach the caller
                 status = internal_status()
                 code = "INTERNAL"
                 _log.exception("call failed", method=name)
@@ -192,7 +196,7 @@ def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
 
 
 def _note_failure(method: str, error: AuthError) -> None:
-    """Log what an operator must look at; refusals are counted, and logged as events by the domain."""
+    """Log what an operator must look at; refusals are counted, and events are the domain's."""
     if isinstance(error, StoreUnavailable):
         _log.error("store unavailable", method=method, detail=str(error))
     elif isinstance(error, RetryableError | DeadlineExceeded):

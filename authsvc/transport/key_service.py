@@ -16,7 +16,9 @@ class KeyService(KeyServiceServicer):
     def __init__(self, administration: KeyAdministration) -> None:
         self._administration = administration
 
-    def ListKeys(self, _request: pb.ListKeysRequest, _: grpc.ServicerContext) -> pb.ListKeysResponse:
+    def ListKeys(
+        self, _request: pb.ListKeysRequest, _: grpc.ServicerContext
+    ) -> pb.ListKeysResponse:
         return pb.ListKeysResponse(keys=map(key_message, self._administration.list()))
 
     def RotateKey(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class ServerMissing(Exception):
 class Server:
     """A running database server."""
 
-    def __init__(self, url: str, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
         self.url = url
         self._process = process
 
@@ -179,7 +179,7 @@ def _run(command: Sequence[str | Path]) -> None:
 
 
 @contextmanager
-def _running(command: Sequence[str | Path], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(_launch(command), stdout=output, stderr=output, cwd="/")
     try:
@@ -194,7 +194,9 @@ def _running(command: Sequence[str | Path], log: Path) -> Iterator["subprocess.P
             process.wait()
 
 
-def _await_start(create_database, process: "subprocess.Popen[bytes]", log: Path) -> None:  # type: ignore[no-untyped-def]
+def _await_start(
+    create_database: Callable[[], None], process: subprocess.Popen[bytes], log: Path
+) -> None:
     give_up = time.monotonic() + _START_SECONDS
     while True:
         try:

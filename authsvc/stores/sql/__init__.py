@@ -1,1 +1,1 @@
-"""What must never be lost, in SQL: one implementation for SQLite, PostgreSQL and MySQL or MariaDB."""
+"""What must never be lost, in SQL: one implementation for SQLite, PostgreSQL and MySQL."""

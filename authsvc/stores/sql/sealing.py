@@ -19,11 +19,11 @@ _NONCE_BYTES = 12
 _HEADER_BYTES = len(_FORMAT) + _FINGERPRINT_BYTES
 
 
-class WrongMasterKey(Exception):  # noqa: N818 - it says what is the matter
+class WrongMasterKey(Exception):
     """The secret was sealed under another master key than the configured one."""
 
 
-class SealBroken(Exception):  # noqa: N818 - it says what is the matter
+class SealBroken(Exception):
     """What should be a sealed secret was damaged, changed or moved from its place."""
 
 

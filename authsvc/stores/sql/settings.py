@@ -1,4 +1,4 @@
-"""What the service itself must remember: the fence, and the secrets that all its processes share."""
+"""What the service itself must remember: the fence, and the secrets of all its processes."""
 
 import secrets
 

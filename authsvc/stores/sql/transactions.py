@@ -10,6 +10,8 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     PendingRollbackError,
+)
+from sqlalchemy.exc import (
     TimeoutError as PoolExhausted,
 )
 

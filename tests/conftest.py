@@ -1,0 +1,18 @@
+"""What all tests share: one Valkey and one running service for each test process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service import Service, running
+from tests.stores.hot.servers import valkey
+
+
+@pytest.fixture(name="service", scope="session")
+def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with (
+        valkey() as server,
+        running(data=Path(tmp_path_factory.mktemp("data")), redis_url=server.url) as service,
+    ):
+        yield service

@@ -1,0 +1,91 @@
+"""A database of each kind for the stores' contract suites."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, delete, update
+
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.migrate import upgrade
+from authsvc.stores.sql.schema import journal_head, metadata
+from authsvc.stores.sql.sealing import Sealer
+from authsvc.stores.sql.transactions import write
+from tests.servers.sql import Server, ServerMissing, mariadb_server, postgres_server
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, 123457, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", name="postgres")
+def _postgres() -> Iterator[Server]:
+    yield from _started(postgres_server)
+
+
+@pytest.fixture(scope="session", name="mariadb")
+def _mariadb() -> Iterator[Server]:
+    yield from _started(mariadb_server)
+
+
+def _started(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except ServerMissing as missing:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(str(missing))
+        engine = connect(server.url)
+        upgrade(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture(name="server", params=["postgres", "mariadb"])
+def _server(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture(name="url", params=["sqlite", "postgres", "mariadb"])
+def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name a migrated database without rows."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/authsvc.db"
+        engine = connect(url)
+        upgrade(engine)
+    else:
+        url = request.getfixturevalue(request.param).url
+        engine = connect(url)
+        _empty(engine)
+    engine.dispose()
+    return url
+
+
+def _empty(engine: Engine) -> None:
+    def work(connection: Connection) -> None:
+        for table in reversed(metadata.sorted_tables):
+            if table is not journal_head:
+                connection.execute(delete(table))
+        connection.execute(update(journal_head).values(revision=0))
+
+    write(engine, work)
+
+
+@pytest.fixture(name="engine")
+def _engine(url: str) -> Iterator[Engine]:
+    engine = connect(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(name="sealer")
+def _sealer() -> Sealer:
+    return Sealer(bytes(range(32)))
+
+
+@pytest.fixture(name="now")
+def _now() -> datetime:
+    return NOW
