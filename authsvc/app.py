@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2
 from pydantic import SecretStr
 
 from authsvc import telemetry
-from authsvc.config import Config
+from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.authentication import AttemptLimits, Authenticator
@@ -114,13 +114,18 @@ class App:
 
         Raises:
             StoreUnavailable: SQL does not answer.
+            ConfigurationError: Redis would lose what it must keep.
 
         """
         self.keys.rotate_if_due()
         try:
             self.fence.restore()
+            faults = self.check_redis()
         except StoreUnavailable as error:  # the first call that needs Redis tries again
             _log.warning("started without redis", detail=str(error))
+        else:
+            if faults:
+                raise ConfigurationError(*faults)
         port = self.server.add_insecure_port(listen)
         self.server.start()
         self.duties.start()

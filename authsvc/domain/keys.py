@@ -240,27 +240,43 @@ class Keys:
         """
         while True:
             self.reload()
-            newest = self._standings()[0] if self._known else None
+            newest = self._newest()
             if newest and newest.state is KeyState.PENDING and not activate_immediately:
                 return newest
-            now = self._clock()
-            delay = (
-                timedelta() if activate_immediately or not newest else self._policy.publication_time
-            )
-            key = generate_key(self._policy.algorithm, now=now, activate_time=now + delay)
-            if self._store.add(key, newest=newest.key.key_id if newest else None):
-                self.reload()
-                return self._standing_of(key.key_id)
+            key_id = self._add_after(newest, activate_immediately=activate_immediately)
+            if key_id is not None:
+                return self._standing_of(key_id)
 
     def rotate_if_due(self) -> None:
-        """Make the first key, or the next one early enough to be published in time."""
+        """Make the first key, or the next one early enough to be published in time.
+
+        Of several processes that find it due, one makes the key and the others load it.
+        """
         self.reload()
-        standings = self._standings()
-        active = next((s for s in standings if s.state is KeyState.ACTIVE), None)
+        newest = self._newest()
+        active = next((s for s in self._standings() if s.state is KeyState.ACTIVE), None)
         if active is None:
-            self.rotate(activate_immediately=True)
-        elif self._clock() >= active.key.activate_time + self._policy.rotation_period:
-            self.rotate()
+            self._add_after(newest, activate_immediately=True)
+        elif newest is active and self._clock() >= self._due(active):
+            self._add_after(newest, activate_immediately=False)
+
+    def _due(self, active: KeyStanding) -> datetime:
+        return active.key.activate_time + self._policy.rotation_period
+
+    def _newest(self) -> KeyStanding | None:
+        standings = self._standings()
+        return standings[0] if standings else None
+
+    def _add_after(
+        self, newest: KeyStanding | None, *, activate_immediately: bool
+    ) -> KeyId | None:
+        """Make a key unless another process was faster; give its id if it was made."""
+        now = self._clock()
+        delay = timedelta() if activate_immediately else self._policy.publication_time
+        key = generate_key(self._policy.algorithm, now=now, activate_time=now + delay)
+        added = self._store.add(key, newest=newest.key.key_id if newest else None)
+        self.reload()
+        return key.key_id if added else None
 
     def revoke(self, key_id: KeyId, *, reason: str) -> Revocation:
         """Kill a key in the store; if it was signing, let a new one sign at once.

@@ -34,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Introspection:
-    """What introspection tells (RFC 7662): an access token's claims, or a refresh token's session."""
+    """What introspection tells (RFC 7662): claims, or the session of a refresh token."""
 
     claims: Claims | None
     session: Session | None

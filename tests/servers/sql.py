@@ -114,7 +114,12 @@ def mariadb_server() -> Iterator[Server]:
     with _directory() as home:
         data, socket = home / "data", home / "s"
         _run(
-            [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+            [
+                install,
+                "--no-defaults",
+                f"--datadir={data}",
+                "--auth-root-authentication-method=normal",
+            ]
         )
         command = [server, "--no-defaults", f"--datadir={data}", f"--socket={socket}"]
         options = ["--skip-networking", "--innodb-buffer-pool-size=32M", f"--pid-file={home}/pid"]
@@ -216,5 +221,7 @@ def _create_postgres_database(admin: str) -> None:
 
 
 def _create_mariadb_database(socket: Path) -> None:
+    if not socket.exists():  # PyMySQL would leave its own socket open
+        raise pymysql.OperationalError
     with pymysql.connect(unix_socket=str(socket), user="root") as connection:
         connection.cursor().execute(f"CREATE DATABASE {_DATABASE}")

@@ -65,9 +65,7 @@ def test_an_account_comes_back_as_it_was_to_the_microsecond(
         "@" + "é" * 126,
     ],
 )
-def test_every_string_is_kept_exactly(
-    store: SqlAccountStore, account: Account, email: str
-) -> None:
+def test_every_string_is_kept_exactly(store: SqlAccountStore, account: Account, email: str) -> None:
     account = replace(account, email=email)
 
     store.create(account)
@@ -93,9 +91,7 @@ def test_a_value_that_the_database_cannot_hold_is_refused_or_kept(
 
 
 def test_an_account_without_optional_values(store: SqlAccountStore, account: Account) -> None:
-    account = replace(
-        account, email=None, roles=(), password_hash=None, password_change_time=None
-    )
+    account = replace(account, email=None, roles=(), password_hash=None, password_change_time=None)
 
     store.create(account)
 
@@ -177,9 +173,7 @@ def test_another_address_is_not_verified_but_another_case_of_it_is(
 ) -> None:
     store.create(replace(account, email_verified=True))
 
-    recased, _ = store.change(
-        account.account_id, AccountChange(email="ALICE@example.com"), now=now
-    )
+    recased, _ = store.change(account.account_id, AccountChange(email="ALICE@example.com"), now=now)
     moved, _ = store.change(account.account_id, AccountChange(email="a@example.com"), now=now)
 
     assert (recased.email, recased.email_verified) == ("ALICE@example.com", True)
@@ -209,9 +203,7 @@ def test_p_rev_4_a_change_that_ends_tokens_raises_the_epoch_and_journals_it(
     store.create(account)
 
     change = AccountChange(state=AccountState.DISABLED)
-    changed, revocation = store.change(
-        account.account_id, change, now=now, end_tokens=end_tokens
-    )
+    changed, revocation = store.change(account.account_id, change, now=now, end_tokens=end_tokens)
 
     assert changed.epoch == 4
     assert changed.state is AccountState.DISABLED

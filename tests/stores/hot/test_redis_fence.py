@@ -12,7 +12,7 @@ from authsvc.domain.revocation import RevocationKind, TokenNames
 from authsvc.domain.sessions import RotationOutcome, Session
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis import keys
-from tests.stores.hot.conftest import NOW, Hot, a_session, connect
+from tests.stores.hot.process import NOW, Hot, a_session, connect
 
 
 def _names(session: Session) -> TokenNames:

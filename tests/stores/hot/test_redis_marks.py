@@ -6,7 +6,7 @@ from datetime import timedelta
 from authsvc.domain.identifiers import account_partition, new_account_id, new_token_id
 from authsvc.domain.revocation import Revocation, RevocationKind, TokenMarks, TokenNames
 from authsvc.stores.redis import keys
-from tests.stores.hot.conftest import NOW, Hot, a_session
+from tests.stores.hot.process import NOW, Hot, a_session
 
 HOUR = timedelta(hours=1)
 

@@ -20,7 +20,7 @@ from authsvc.domain.revocation import RevocationKind, TokenNames
 from authsvc.domain.sessions import RotationOutcome
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis import keys
-from tests.stores.hot.conftest import GRACE, NOW, Hot, a_session, connect
+from tests.stores.hot.process import GRACE, NOW, Hot, a_session, connect
 
 ROTATED, REPEATED = RotationOutcome.ROTATED, RotationOutcome.REPEATED
 REUSED, UNKNOWN = RotationOutcome.REUSED, RotationOutcome.UNKNOWN

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from authsvc.domain.clock import from_milliseconds
 from authsvc.domain.sessions import ClientInfo
 from authsvc.stores.redis import session_record
-from tests.stores.hot.conftest import a_session
+from tests.stores.hot.process import a_session
 
 _TEXT = st.text(max_size=80) | st.sampled_from(["\0", "🔑" * 128, "x" * 512, '"],[', "{a}\r\n"])
 _TEXTS = st.lists(_TEXT, max_size=4).map(tuple)

@@ -1,0 +1,76 @@
+"""The migrations make the schema that the stores expect, on every database."""
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect
+
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.migrate import HEAD, is_current, upgrade
+from authsvc.stores.sql.schema import metadata
+from tests.stores.races import at_once
+
+
+@pytest.fixture(name="config")
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "authsvc.stores.sql:migrations")
+    return config
+
+
+def test_the_head_constant_is_alembics_head(config: Config) -> None:
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_the_migrations_make_the_schema(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_p_dur_3_a_downgrade_and_an_upgrade_give_the_schema_again(
+    engine: Engine, config: Config
+) -> None:
+    assert is_current(engine)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert not is_current(engine)
+
+    upgrade(engine)
+
+    assert is_current(engine)
+    assert set(inspect(engine).get_table_names()) == {"alembic_version", *metadata.tables}
+
+
+def test_of_several_processes_one_migrates_and_the_others_wait(tmp_path: Path) -> None:
+    engines = [connect(f"sqlite:///{tmp_path}/authsvc.db") for _ in range(4)]
+
+    outcomes = at_once([partial(upgrade, engine) for engine in engines])
+
+    assert outcomes == [None] * 4
+    assert is_current(engines[0])
+    for engine in engines:
+        engine.dispose()
+
+
+def test_a_look_at_the_version_does_without_alembic(tmp_path: Path) -> None:
+    program = (
+        "import sys; from authsvc.stores.sql import engine, migrate;"
+        f"print(migrate.is_current(engine.connect('sqlite:///{tmp_path}/a.db')));"
+        "print('alembic' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["False", "False"]
