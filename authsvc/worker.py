@@ -10,7 +10,7 @@ import waitress.server  # type: ignore[import-untyped]
 
 from authsvc import telemetry
 from authsvc.addresses import parse_address
-from authsvc.config import Config
+from authsvc.config import Config, ConfigurationError
 from authsvc.listening import shared_socket
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ def run(config: Config, ready: Callable[[], None]) -> None:
             ready()
             signal.sigwait({signal.SIGTERM})
             app.stop(config.drain_grace.total_seconds())
+    except ConfigurationError as error:
+        log.error("worker does not start", faults=list(error.faults))
+        raise SystemExit(1) from None
     except Exception:
         log.exception("worker failed")
         raise SystemExit(1) from None

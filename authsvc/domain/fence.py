@@ -66,7 +66,8 @@ class FenceKeeper:
     def restore(self) -> None:
         """Apply the journal to Redis, load the key ring, and set the fence, in this order.
 
-        What is journalled after the fence was read is marked by whoever journalled it.
+        What is journalled after the fence was read is marked by whoever journalled it. Another
+        thread's restore that ends after this call began is as good as one of its own.
 
         Raises:
             StoreUnavailable: SQL or Redis does not answer, or Redis keeps losing its data. It
@@ -75,13 +76,28 @@ class FenceKeeper:
         """
         before = self._restores
         with self._restoring:
-            if self._restores != before:
+            if self._restores == before:
+                self._restore()
+
+    def enforce(self) -> None:
+        """Put a fence that has just been changed in SQL in force.
+
+        Unlike `restore` it never relies on another thread's, which may have read the old one.
+
+        Raises:
+            StoreUnavailable: SQL or Redis does not answer, or Redis keeps losing its data. It
+                stays distrusted.
+
+        """
+        with self._restoring:
+            self._restore()
+
+    def _restore(self) -> None:
+        for _ in range(_ATTEMPTS):
+            if self._attempt():
+                self._restores += 1
                 return
-            for _ in range(_ATTEMPTS):
-                if self._attempt():
-                    self._restores += 1
-                    return
-        detail = "redis lost its data again while it was being restored"
+        detail = "redis or the fence kept changing while it was being restored"
         raise StoreUnavailable(detail)
 
     def _attempt(self) -> bool:
@@ -91,4 +107,5 @@ class FenceKeeper:
         for batch in self._journal.live(now):
             self._marks.apply(batch, now=now)
         self._reload_keys()
-        return self._fenced.set_fence(fence, restore=mark)
+        # Whoever changed the fence meanwhile may have set it already: the old one must not stay.
+        return self._fenced.set_fence(fence, restore=mark) and self._source.current() == fence

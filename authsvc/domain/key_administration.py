@@ -38,7 +38,7 @@ class KeyAdministration:
 
         """
         revocation = self._keys.revoke(key_id, reason="revoked")
-        self._fence.restore()
+        self._fence.enforce()
         self._note(call, EventType.KEY_REVOKED, key_id)
         return revocation.revision
 

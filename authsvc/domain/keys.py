@@ -6,7 +6,7 @@ worker comes to the same answer without being told:
 PENDING   published, but not signing before its `activate_time`;
 ACTIVE    the latest that has been activated;
 RETIRED   an earlier one, until the last token that it can have signed has ended;
-REVOKED   compromised: nothing that it signed is accepted.
+REVOKED   compromised: nothing that it signed is accepted. What it retired stays retired.
 """
 
 import threading
@@ -151,6 +151,8 @@ def standings(
         if key.revoke_time is not None:
             state = KeyState.REVOKED
             expire_time = key.revoke_time + token_lifetime
+            if key.activate_time <= key.revoke_time:
+                successor = key.activate_time
         elif key.activate_time > now:
             state = KeyState.PENDING
         elif successor is None:
@@ -164,6 +166,8 @@ def standings(
 
 
 _LOOK_INTERVAL = timedelta(seconds=1)
+_LOOK_PATIENCE = 1.0
+"""How long, in seconds, to wait while another thread looks."""
 
 
 class Keys:
@@ -175,7 +179,9 @@ class Keys:
         self._clock = clock
         self._known: Sequence[SigningKey] = ()
         self._ring = KeyRing(())
+        self._is_stale = False
         self._loading = threading.Lock()
+        self._looking = threading.Lock()
         self._last_look = clock() - _LOOK_INTERVAL
 
     @property
@@ -191,21 +197,33 @@ class Keys:
 
         """
         with self._loading:
+            self._is_stale = True
             self._known = self._store.list()
+            self._is_stale = False
             self._ring = KeyRing(VerificationKey.from_jwk(jwk) for jwk in self.published())
 
-    def reload_for_unknown_key(self) -> bool:
-        """Look once for a key that is not known here, and say whether it was worth it.
+    def look_for_unknown_key(self) -> None:
+        """Look for a key that is not in the ring; judge by the ring anew afterwards.
 
-        At most one look in a second, however many unknown keys are named (P-KEY-4).
+        At most one look in a second, however many unknown keys are named (P-KEY-4). Who comes
+        while another thread looks waits for what it finds.
+
+        Raises:
+            StoreUnavailable: It may exist: the latest attempt to load the keys has failed.
+
         """
-        now = self._clock()
-        if now - self._last_look < _LOOK_INTERVAL:
-            return False
-        self._last_look = now
-        before = self._ring
-        self.reload()
-        return {key.key_id for key in before} != {key.key_id for key in self._ring}
+        if not self._looking.acquire(timeout=_LOOK_PATIENCE):
+            detail = "the keys are still being loaded"
+            raise StoreUnavailable(detail)
+        try:
+            if self._clock() - self._last_look >= _LOOK_INTERVAL:
+                self._last_look = self._clock()
+                self.reload()
+        finally:
+            self._looking.release()
+        if self._is_stale:
+            detail = "the keys could not be loaded"
+            raise StoreUnavailable(detail)
 
     def signing_key(self) -> SigningKey:
         """Give the key that signs now.
@@ -257,7 +275,7 @@ class Keys:
         active = next((s for s in self._standings() if s.state is KeyState.ACTIVE), None)
         if active is None:
             self._add_after(newest, activate_immediately=True)
-        elif newest is active and self._clock() >= self._due(active):
+        elif self._clock() >= self._due(active) and newest and newest.state is not KeyState.PENDING:
             self._add_after(newest, activate_immediately=False)
 
     def _due(self, active: KeyStanding) -> datetime:
@@ -267,9 +285,7 @@ class Keys:
         standings = self._standings()
         return standings[0] if standings else None
 
-    def _add_after(
-        self, newest: KeyStanding | None, *, activate_immediately: bool
-    ) -> KeyId | None:
+    def _add_after(self, newest: KeyStanding | None, *, activate_immediately: bool) -> KeyId | None:
         """Make a key unless another process was faster; give its id if it was made."""
         now = self._clock()
         delay = timedelta() if activate_immediately else self._policy.publication_time

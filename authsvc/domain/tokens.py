@@ -9,7 +9,13 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from authsvc.domain.identifiers import TokenId, account_partition, new_token_id
+from authsvc.domain.identifiers import (
+    TokenId,
+    account_partition,
+    decode_id,
+    encode_id,
+    new_token_id,
+)
 from authsvc.domain.keys import SigningKey
 from authsvc.domain.sessions import Session
 
@@ -67,7 +73,7 @@ class TokenIssuer:
             claims, private_key, key.algorithm, headers={"kid": key.key_id, "typ": "at+jwt"}
         )
         return AccessToken(
-            text=text,
+            text=_with_low_s(text) if key.algorithm == "ES256" else text,
             token_id=token_id,
             expire_time=datetime.fromtimestamp(expires_at, now.tzinfo),
         )
@@ -80,6 +86,18 @@ class TokenIssuer:
                 self._loaded = loaded
         return loaded
 
+
+def _with_low_s(text: str) -> str:
+    """Of the signatures (r, s) and (r, n - s), both good, give the one that `verify/` accepts."""
+    signing_input, _, signature = text.rpartition(".")
+    raw = decode_id(signature)
+    s = int.from_bytes(raw[_P256_BYTES:])
+    low_s = min(s, _P256_ORDER - s).to_bytes(_P256_BYTES)
+    return f"{signing_input}.{encode_id(raw[:_P256_BYTES] + low_s)}"
+
+
+_P256_BYTES = 32
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _AAL1 = "aal1"
 """One factor (NIST SP 800-63B-4, 2.1)."""

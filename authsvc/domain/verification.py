@@ -1,6 +1,6 @@
 """What a token is worth: the strict checks of `verify/`, then the marks of what was revoked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -130,7 +130,7 @@ class Verification:
                 session = None
             return Introspection(None, session, self._reach(min_revision, self._revoker.head()))
         try:
-            claims = self._verifier.read(token, keys=self._keys.ring)
+            claims = self._decode(token)
             verdict = self.verify(token, audience=claims.audience, min_revision=min_revision)
         except TokenInactive:
             return Introspection(None, None, self._reach(min_revision, self._revoker.head()))
@@ -144,7 +144,7 @@ class Verification:
 
         """
         try:
-            claims = self._verifier.read(access_token, keys=self._keys.ring)
+            claims = self._decode(access_token)
         except TokenInactive as refusal:
             return Explanation(refusal.defect, None)
         try:
@@ -168,7 +168,8 @@ class Verification:
         if token.startswith(PREFIX):
             return self.end_session(call, token)
         try:
-            claims = self._verifier.read(token, keys=self._keys.ring)
+            # What is acknowledged must be so: it always looks. It asks SQL in any case.
+            claims = self._decode(token, look=self._keys.reload)
         except TokenInactive:
             return self._revoker.head()
         if claims.client_id != call.client_id and not call.holds(WRITE):
@@ -199,24 +200,23 @@ class Verification:
         return revision
 
     def _read(self, access_token: str, audience: str) -> Claims:
-        try:
-            return self._read_once(access_token, audience)
-        except TokenInactive as refusal:
-            if refusal.defect is not TokenDefect.UNKNOWN_KEY or not self._look_for_key():
-                raise
-        return self._read_once(access_token, audience)
+        def read() -> Claims:
+            return self._verifier.verify(
+                access_token,
+                keys=self._keys.ring,
+                audience=audience or self._default_audience,
+                now=self._clock().timestamp(),
+            )
 
-    def _read_once(self, access_token: str, audience: str) -> Claims:
-        return self._verifier.verify(
-            access_token,
-            keys=self._keys.ring,
-            audience=audience or self._default_audience,
-            now=self._clock().timestamp(),
-        )
+        return _with_its_key(read, look=self._keys.look_for_unknown_key)
 
-    def _look_for_key(self) -> bool:
-        """Another worker may have made the key. A failure to look proves nothing about it."""
-        return self._keys.reload_for_unknown_key()
+    def _decode(self, access_token: str, *, look: Callable[[], None] | None = None) -> Claims:
+        """Give what a genuine token says, be it active or not."""
+
+        def read() -> Claims:
+            return self._verifier.read(access_token, keys=self._keys.ring)
+
+        return _with_its_key(read, look=look or self._keys.look_for_unknown_key)
 
     def _read_or_refuse(
         self, access_token: str, audience: str
@@ -248,6 +248,17 @@ class Verification:
                 session_id=session_id,
             )
         )
+
+
+def _with_its_key(read: Callable[[], Claims], *, look: Callable[[], None]) -> Claims:
+    """Read a token; if its key is not known, another worker may have made it just now."""
+    try:
+        return read()
+    except TokenInactive as refusal:
+        if refusal.defect is not TokenDefect.UNKNOWN_KEY:
+            raise
+    look()
+    return read()
 
 
 def _names(claims: Claims) -> TokenNames:

@@ -35,7 +35,7 @@ def test_help_lists_the_commands() -> None:
 
     for (
         command
-    ) in "up serve demo healthcheck check-config migrate accounts sessions keys services".split():
+    ) in ["up", "serve", "demo", "healthcheck", "check-config", "migrate", "accounts", "sessions", "keys", "services"]:
         assert f"  {command} " in told
 
 

@@ -57,7 +57,7 @@ class Server:
 
     def _signal(self, number: signal.Signals) -> None:
         listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)],  # noqa: S607
+            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)],
             capture_output=True,
             text=True,
             check=False,
@@ -96,9 +96,9 @@ def postgres_server() -> Iterator[Server]:
     programs = _postgres_programs()
     with _directory() as home:
         data = home / "data"
-        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        _run([*initdb, "--no-sync"])
-        command = [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F"]
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _run([programs / "initdb", "-D", data, *options])
+        command: list[str | Path] = [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F"]
         with _running(command, home / "log") as process:
             admin = f"host={home} user=postgres connect_timeout=2"
             _await_start(lambda: _create_postgres_database(admin), process, home / "log")
@@ -113,15 +113,14 @@ def mariadb_server() -> Iterator[Server]:
     install = _on_path("mariadb-install-db")
     with _directory() as home:
         data, socket = home / "data", home / "s"
-        _run(
-            [
-                install,
-                "--no-defaults",
-                f"--datadir={data}",
-                "--auth-root-authentication-method=normal",
-            ]
-        )
-        command = [server, "--no-defaults", f"--datadir={data}", f"--socket={socket}"]
+        login = "--auth-root-authentication-method=normal"
+        _run([install, "--no-defaults", f"--datadir={data}", login])
+        command: list[str | Path] = [
+            server,
+            "--no-defaults",
+            f"--datadir={data}",
+            f"--socket={socket}",
+        ]
         options = ["--skip-networking", "--innodb-buffer-pool-size=32M", f"--pid-file={home}/pid"]
         with _running([*command, *options], home / "log") as process:
             _await_start(lambda: _create_mariadb_database(socket), process, home / "log")
@@ -154,7 +153,7 @@ def _on_path(program: str) -> Path:
 @contextmanager
 def _directory() -> Iterator[Path]:
     # Short, and not below pytest's: a unix socket's path has at most 107 bytes.
-    path = Path(tempfile.mkdtemp(prefix="sql-", dir="/tmp"))  # noqa: S108
+    path = Path(tempfile.mkdtemp(prefix="sql-", dir="/tmp"))
     uid, gid = _user()
     os.chown(path, uid, gid)
     try:

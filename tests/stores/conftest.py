@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, delete, update
 
+from authsvc.domain.accounts import Account, AccountState, EndTokens
+from authsvc.domain.identifiers import new_account_id
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.schema import journal_head, metadata
@@ -89,3 +91,25 @@ def _sealer() -> Sealer:
 @pytest.fixture(name="now")
 def _now() -> datetime:
     return NOW
+
+
+@pytest.fixture(name="account")
+def _account(now: datetime) -> Account:
+    return Account(
+        account_id=new_account_id(),
+        username="Alice",
+        email="Alice@Example.com",
+        email_verified=False,
+        roles=("admin", "auditor"),
+        state=AccountState.ACTIVE,
+        epoch=3,
+        password_hash="$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
+        create_time=now,
+        update_time=now + timedelta(microseconds=1),
+        password_change_time=now - timedelta(days=20000, microseconds=1),
+    )
+
+
+@pytest.fixture(name="end_tokens")
+def _end_tokens(now: datetime) -> EndTokens:
+    return EndTokens(reason="password changed", remember_until=now + timedelta(hours=1))

@@ -1,6 +1,5 @@
 """The contract of AccountStore, on every database."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,34 +15,10 @@ from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from tests.stores.races import at_once
 
-AccountMaker = Callable[..., Account]
-
 
 @pytest.fixture(name="store")
 def _store(engine: Engine) -> SqlAccountStore:
     return SqlAccountStore(engine)
-
-
-@pytest.fixture(name="account")
-def _account(now: datetime) -> Account:
-    return Account(
-        account_id=new_account_id(),
-        username="Alice",
-        email="Alice@Example.com",
-        email_verified=False,
-        roles=("admin", "auditor"),
-        state=AccountState.ACTIVE,
-        epoch=3,
-        password_hash="$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
-        create_time=now,
-        update_time=now + timedelta(microseconds=1),
-        password_change_time=now - timedelta(days=20000, microseconds=1),
-    )
-
-
-@pytest.fixture(name="end_tokens")
-def _end_tokens(now: datetime) -> EndTokens:
-    return EndTokens(reason="password changed", remember_until=now + timedelta(hours=1))
 
 
 def test_an_account_comes_back_as_it_was_to_the_microsecond(
@@ -108,7 +83,7 @@ def test_a_user_name_is_taken_in_any_case(store: SqlAccountStore, account: Accou
 def test_the_names_of_different_letters_are_different(
     store: SqlAccountStore, account: Account
 ) -> None:
-    for name in ("alice", "alicé", "alice ", "ａｌｉｃｅ"):
+    for name in ("alice", "alicé", "alice ", "\uff41lice"):
         store.create(replace(account, account_id=new_account_id(), username=name))
 
     found = store.find_by_identifier("ALICE")
@@ -235,15 +210,14 @@ def test_a_change_that_fails_changes_and_journals_nothing(
     assert SqlRevocationJournal(engine).head() == 0
 
 
-@pytest.mark.parametrize("change", [partial(SqlAccountStore.change, change=AccountChange())])
 def test_what_is_not_there_is_not_found(
-    store: SqlAccountStore, change: Callable[..., object], end_tokens: EndTokens, now: datetime
+    store: SqlAccountStore, end_tokens: EndTokens, now: datetime
 ) -> None:
     nobody = new_account_id()
 
     assert store.find(nobody) is None
     with pytest.raises(AccountNotFound):
-        change(store, nobody, now=now)
+        store.change(nobody, AccountChange(), now=now)
     with pytest.raises(AccountNotFound):
         store.delete(nobody, now=now, end_tokens=end_tokens)
 

@@ -18,7 +18,7 @@ from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.schema import signing_keys
-from authsvc.stores.sql.sealing import Sealer, SealBroken, WrongMasterKey
+from authsvc.stores.sql.sealing import SealBroken, Sealer, WrongMasterKey
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import write
 from tests.stores.races import at_once

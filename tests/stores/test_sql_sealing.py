@@ -2,7 +2,7 @@
 
 import pytest
 
-from authsvc.stores.sql.sealing import Sealer, SealBroken, WrongMasterKey
+from authsvc.stores.sql.sealing import SealBroken, Sealer, WrongMasterKey
 
 
 def test_a_secret_opens_for_its_purpose(sealer: Sealer) -> None:
@@ -26,7 +26,7 @@ def test_every_changed_or_missing_byte_is_noticed(sealer: Sealer) -> None:
 def test_another_master_key_is_named_by_its_fingerprint(sealer: Sealer) -> None:
     other = Sealer(b"\x01" * 32)
 
-    with pytest.raises(WrongMasterKey, match="sealed under the master key [0-9a-f]{8}, "):
+    with pytest.raises(WrongMasterKey, match=r"sealed under the master key [0-9a-f]{8}, "):
         other.open(sealer.seal(b"secret", "a"), "a")
 
 

@@ -88,7 +88,7 @@ REFUSED = _refused()
 @pytest.mark.parametrize("name", REFUSED)
 def test_p_key_2_a_key_that_should_not_be_published_is_refused(name: str) -> None:
     """Private, symmetric, weak, misnamed, off its curve, or for something else."""
-    with pytest.raises(ValueError):  # noqa: PT011 - the text is for people
+    with pytest.raises(ValueError):
         VerificationKey.from_jwk(REFUSED[name])
 
 
@@ -103,7 +103,7 @@ def test_p_tok_1_a_key_has_one_algorithm_and_the_name_of_its_thumbprint(algorith
 @pytest.mark.parametrize("jwk", [{}, {"kty": "oct", "k": "AAAA"}, {"kty": "OKP", "crv": "Ed25519"}])
 def test_p_key_1_what_has_no_thumbprint_is_refused(jwk: dict[str, str]) -> None:
     """Symmetric keys are never named, incomplete ones cannot be."""
-    with pytest.raises(ValueError):  # noqa: PT011 - the text is for people
+    with pytest.raises(ValueError):
         thumbprint(jwk)
 
 

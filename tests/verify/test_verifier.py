@@ -81,8 +81,8 @@ def test_p_tok_3_claims_that_may_be_missing_have_defaults() -> None:
     token = mint(extra={"n": [1.5, -2, None, True]})
     bare = with_payload(
         (
-            '{"iss":"%s","sub":"svc_1","aud":"orders","exp":%d,"iat":%d,"jti":"j",'
-            '"client_id":"c","sid":"s","auth_time":0,"epoch":0}' % (ISSUER, NOW + 1, NOW)
+            f'{{"iss":"{ISSUER}","sub":"svc_1","aud":"orders","exp":{NOW + 1},"iat":{NOW},"jti":"j",'
+            '"client_id":"c","sid":"s","auth_time":0,"epoch":0}'
         ).encode()
     )
 

@@ -1,7 +1,7 @@
 """Connections: one place that knows the drivers. Whatever can wait here waits for a bounded time.
 
-With the defaults a call has failed after 5 s at the latest: 2.25 s to find
-a pooled connection dead, as long to be answered on a new one.
+With the defaults a call has failed after 5 s at the latest: 2.25 s to find a pooled connection
+dead, as long to be answered on a new one.
 """
 
 import os

@@ -36,7 +36,7 @@ class Server:
 
     def start(self, *options: str) -> None:
         """Start it, with what its directory holds."""
-        self._process = subprocess.Popen(  # noqa: S603 - the binary is ours
+        self._process = subprocess.Popen(
             [
                 *(self._binary, "--port", "0", "--unixsocket", f"{self.directory}/s"),
                 *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),

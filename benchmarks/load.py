@@ -1,0 +1,91 @@
+"""The load generator: a process of its own, told by lines of JSON on standard input.
+
+The first line is the task; each line after it a number of seconds to keep every call slot busy for.
+Each run is answered by a line with the calls that ended well in the time, and the failed ones.
+"""
+
+import base64
+import json
+import selectors
+import sys
+import time
+from dataclasses import dataclass, field
+
+from authn.v1.auth_service_pb2 import RefreshRequest, RefreshResponse
+
+from benchmarks.http2 import Connection
+
+
+@dataclass(slots=True)
+class _Slots:
+    """The calls of one connection: what each sends, and which is under way."""
+
+    connection: Connection
+    messages: list[bytes]
+    open: dict[int, int] = field(default_factory=dict)
+
+    def send(self, slot: int) -> None:
+        self.open[self.connection.send(self.messages[slot])] = slot
+
+
+class Load:
+    """Keeps the slots of some connections busy."""
+
+    def __init__(self, task: dict[str, object]) -> None:
+        host, _, port = str(task["address"]).rpartition(":")
+        self._chained = bool(task["chained"])
+        messages = [base64.b64decode(text) for text in task["messages"]]  # type: ignore[attr-defined]
+        share = len(messages) // int(str(task["connections"]))
+        self._selector = selectors.DefaultSelector()
+        self._all: list[_Slots] = []
+        for first in range(0, len(messages), share):
+            connection = Connection(host, int(port), str(task["path"]))
+            slots = _Slots(connection, messages[first : first + share])
+            self._selector.register(connection, selectors.EVENT_READ, slots)
+            self._all.append(slots)
+
+    def run(self, seconds: float) -> dict[str, float]:
+        """Keep every slot busy for so long, then let the open calls end."""
+        good = failed = 0
+        started = time.monotonic()
+        ends = started + seconds
+        for slots in self._all:
+            for slot in range(len(slots.messages)):
+                slots.send(slot)
+        while any(slots.open for slots in self._all):
+            for key, _ in self._selector.select(10.0):
+                in_time = time.monotonic() < ends
+                succeeded, lost = self._receive(key.data, again=in_time)
+                failed += lost
+                good += succeeded if in_time else 0
+        return {"calls": good, "failed": failed, "seconds": seconds}
+
+    def _receive(self, slots: _Slots, *, again: bool) -> tuple[int, int]:
+        good = failed = 0
+        for stream, answer in slots.connection.receive():
+            slot = slots.open.pop(stream)
+            if answer is None:
+                failed += 1
+            else:
+                good += 1
+                if self._chained:
+                    slots.messages[slot] = _next_refresh(answer)
+            if again:
+                slots.send(slot)
+        return good, failed
+
+
+def _next_refresh(answer: bytes) -> bytes:
+    tokens = RefreshResponse.FromString(answer).tokens
+    return RefreshRequest(refresh_token=tokens.refresh_token).SerializeToString()
+
+
+def main() -> None:
+    """Read the task and the runs."""
+    load = Load(json.loads(sys.stdin.readline()))
+    for line in sys.stdin:
+        print(json.dumps(load.run(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
