@@ -42,7 +42,7 @@ from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
-from authsvc.stores.sql.sealing import Sealer
+from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
@@ -63,6 +63,7 @@ _log = telemetry.get_logger("authsvc.app")
 _events = telemetry.get_logger("authsvc.events")
 
 _LEASE = timedelta(seconds=60)
+_SECRET_BYTES = 32
 _SQL = frozenset(("sql",))
 _REDIS = frozenset(("redis",))
 _NEEDS = {
@@ -155,7 +156,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        WrongMasterKey: The secrets in SQL were sealed under another master key.
+        ConfigurationError: The secrets in SQL were sealed under another master key.
 
     """
     now = clock or steady_clock()
@@ -192,7 +193,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     password_policy = PasswordPolicy(min_length=config.password_min_length)
     grants = Grants(
         sessions=sessions,
-        codec=RefreshTokenCodec(settings.secret("refresh key", 32)),
+        codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
         issuer=TokenIssuer(
             issuer=config.issuer,
             lifetime=config.access_token_lifetime,
@@ -230,7 +231,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         clock=now,
     )
     health = Health()
-    page_key = settings.secret("page key", 32)
+    page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
         token=TokenService(verification=verification, keys=keys),
@@ -304,6 +305,14 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             verify_configuration, redis, require_persistence=config.mode == "production"
         ),
     )
+
+
+def _own_secret(settings: SqlSettings, name: str) -> bytes:
+    try:
+        return settings.secret(name, _SECRET_BYTES)
+    except WrongMasterKey:
+        message = "AUTHSVC_MASTER_KEY is not the key under which the secrets in SQL were sealed."
+        raise ConfigurationError(message) from None
 
 
 def _record(metrics: Metrics, event: Event) -> None:

@@ -11,6 +11,7 @@ import waitress.server  # type: ignore[import-untyped]
 from authsvc import telemetry
 from authsvc.addresses import parse_address
 from authsvc.config import Config, ConfigurationError
+from authsvc.errors import AuthError
 from authsvc.listening import shared_socket
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def run(config: Config, ready: Callable[[], None]) -> None:
             app.stop(config.drain_grace.total_seconds())
     except ConfigurationError as error:
         log.error("worker does not start", faults=list(error.faults))
+        raise SystemExit(1) from None
+    except AuthError as error:
+        log.error("worker does not start", faults=[str(error)])
         raise SystemExit(1) from None
     except Exception:
         log.exception("worker failed")
