@@ -8,9 +8,8 @@ from functools import partial
 
 import grpc
 from grpc_health.v1 import health_pb2
-from pydantic import SecretStr
 
-from authsvc import telemetry
+from authsvc import policies, telemetry
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
@@ -19,18 +18,19 @@ from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import Event
 from authsvc.domain.fence import FenceKeeper
-from authsvc.domain.grants import GrantPolicy, Grants
+from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
-from authsvc.domain.keys import KeyPolicy, Keys
-from authsvc.domain.passwords import Argon2Profile, PasswordPolicy, Passwords
+from authsvc.domain.keys import Keys
+from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
-from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes, Revoker
+from authsvc.domain.revocation import CLOCK_BOUND, Revoker
 from authsvc.domain.session_directory import SessionDirectory
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.domain.verification import Verification
 from authsvc.duties import Duties, Duty, HealthCheck
 from authsvc.errors import StoreUnavailable
 from authsvc.metrics import Metrics
+from authsvc.store_faults import SCHEMA_FAULT
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
@@ -42,6 +42,7 @@ from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
+from authsvc.stores.sql.migrate import is_current
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
@@ -54,7 +55,7 @@ from authsvc.transport.health import OVERALL, Health
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
-from authsvc.transport.server import SERVICES, Limits, Servicers, build_server
+from authsvc.transport.server import SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 from authsvc.verify.verifier import TokenVerifier
@@ -143,35 +144,31 @@ class App:
         """Give the application of the HTTP port."""
         return self.http
 
-    def startup_faults(self) -> list[str]:
-        """Say what is wrong with the stores, each fault in a sentence."""
-        try:
-            return self.check_redis()
-        except StoreUnavailable as error:
-            return [f"Redis at AUTHSVC_REDIS_URL can't be used: {error}."]
-
 
 def build(config: Config, *, clock: Clock | None = None) -> App:
     """Put a worker's service together. It answers nothing before `start`.
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: The secrets in SQL were sealed under another master key.
+        ConfigurationError: The schema is not up to date, or the secrets in SQL were sealed under
+            another master key.
 
     """
     now = clock or steady_clock()
     metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
     record = partial(_record, metrics)
-    lifetimes = _lifetimes(config)
+    lifetimes = policies.lifetimes(config)
 
     engine = connect(config.sql_url())
-    sealer = Sealer(decode_master_key(_required(config.master_key)))
+    if not is_current(engine):
+        raise ConfigurationError(SCHEMA_FAULT)
+    sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
     journal = SqlRevocationJournal(engine)
-    keys = Keys(store=SqlKeyStore(engine, sealer), policy=_key_policy(config), clock=now)
+    keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=now)
 
-    redis = RedisConnection(_required(config.redis_url))
+    redis = RedisConnection(policies.required(config.redis_url))
     marks = RedisRevocationMarks(redis)
     sessions = RedisSessionStore(
         redis,
@@ -189,7 +186,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     redis.on_distrust = fence.restore
 
     revoker = Revoker(journal=journal, marks=marks, lifetimes=lifetimes, clock=now)
-    passwords = Passwords(profile=_argon2_profile(config), on_queue=metrics.set_hash_queue)
+    passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
     password_policy = PasswordPolicy(min_length=config.password_min_length)
     grants = Grants(
         sessions=sessions,
@@ -200,7 +197,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             signing_key=keys.signing_key,
         ),
         revoker=revoker,
-        policy=_grant_policy(config),
+        policy=policies.grant_policy(config),
         record=record,
         clock=now,
     )
@@ -276,7 +273,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     return App(
         config=config,
         server=build_server(
-            servicers, interceptor, _limits(config), with_reflection=config.reflection
+            servicers, interceptor, policies.limits(config), with_reflection=config.reflection
         ),
         health=health,
         http=HttpApplication(
@@ -327,62 +324,4 @@ def _record(metrics: Metrics, event: Event) -> None:
         subject=event.subject,
         session_id=event.session_id,
         reason=event.reason,
-    )
-
-
-def _required(secret: SecretStr | None) -> str:
-    """Give a secret that the configuration check or dev mode has made sure of."""
-    if secret is None:
-        message = "the configuration was not checked"
-        raise AssertionError(message)
-    return secret.get_secret_value()
-
-
-def _lifetimes(config: Config) -> Lifetimes:
-    return Lifetimes(
-        access_token=config.access_token_lifetime,
-        session=config.session_absolute_lifetime,
-        leeway=config.clock_leeway,
-    )
-
-
-def _key_policy(config: Config) -> KeyPolicy:
-    return KeyPolicy(
-        publication_time=config.key_publication_time,
-        rotation_period=config.key_rotation_period,
-        token_lifetime=config.access_token_lifetime + config.clock_leeway + CLOCK_BOUND,
-        algorithm=config.signing_algorithm,
-    )
-
-
-def _grant_policy(config: Config) -> GrantPolicy:
-    return GrantPolicy(
-        default_audience=config.default_audience,
-        audiences=_words(config.audiences),
-        scopes=_words(config.scopes),
-        idle_lifetime=config.session_idle_lifetime,
-        absolute_lifetime=config.session_absolute_lifetime,
-        sessions_per_account=config.sessions_per_account,
-    )
-
-
-def _words(words: tuple[str, ...]) -> frozenset[str] | None:
-    return None if "*" in words else frozenset(words)
-
-
-def _argon2_profile(config: Config) -> Argon2Profile:
-    return Argon2Profile(
-        time_cost=config.argon2_time_cost,
-        memory_cost_kib=config.argon2_memory_cost_kib,
-        parallelism=config.argon2_parallelism,
-    )
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(
-        message_bytes=config.max_message_bytes,
-        metadata_bytes=config.max_metadata_bytes,
-        concurrent_streams=config.max_concurrent_streams,
-        connection_age=config.max_connection_age,
-        connection_grace=config.drain_grace,
     )

@@ -26,10 +26,10 @@ def check_config(
     except ConfigurationError as error:
         fail(*error.faults)
     found = faults(config)
-    if not found and config.redis_url is not None and config.master_key is not None:
-        from authsvc.app import build  # noqa: PLC0415
+    if not found:
+        from authsvc.store_faults import store_faults  # noqa: PLC0415
 
-        found = build(config).startup_faults()
+        found = list(store_faults(config))
     if found:
         fail(*found)
     typer.echo(f"This configuration is good for {mode}.")

@@ -186,7 +186,10 @@ class Keys:
 
     @property
     def ring(self) -> KeyRing:
-        """What tokens are checked with: every published key that is not revoked."""
+        """What tokens are checked with: every published key that is not revoked.
+
+        It stays the same object until other keys are found.
+        """
         return self._ring
 
     def reload(self) -> None:
@@ -200,7 +203,9 @@ class Keys:
             self._is_stale = True
             self._known = self._store.list()
             self._is_stale = False
-            self._ring = KeyRing(VerificationKey.from_jwk(jwk) for jwk in self.published())
+            ring = KeyRing(VerificationKey.from_jwk(jwk) for jwk in self.published())
+            if {key.key_id for key in ring} != {key.key_id for key in self._ring}:
+                self._ring = ring
 
     def look_for_unknown_key(self) -> None:
         """Look for a key that is not in the ring; judge by the ring anew afterwards.

@@ -90,8 +90,11 @@ class Verification:
             StoreUnavailable: It may be either.
 
         """
+        ring = self._keys.ring
         claims = self._read(access_token, audience)
         [marks] = self._marks.check([_names(claims)])
+        if self._keys.ring is not ring:  # its key may have been revoked: the fence has told
+            claims = self._read(access_token, audience)
         _judge(claims, marks)
         _require_scopes(claims, required_scopes)
         return Verdict(claims, self._reach(min_revision, marks.revision))
@@ -105,9 +108,13 @@ class Verification:
             StoreUnavailable: They may be either.
 
         """
-        results = [self._read_or_refuse(token, audience) for token in access_tokens]
-        readable = [claims for claims in results if isinstance(claims, Claims)]
-        marks = iter(self._marks.check([_names(claims) for claims in readable]))
+        while True:
+            ring = self._keys.ring
+            results = [self._read_or_refuse(token, audience) for token in access_tokens]
+            readable = [claims for claims in results if isinstance(claims, Claims)]
+            marks = iter(self._marks.check([_names(claims) for claims in readable]))
+            if self._keys.ring is ring:  # else a key may have been revoked: the fence has told
+                break
         revision = 0
         for index, claims in enumerate(results):
             if isinstance(claims, Claims):

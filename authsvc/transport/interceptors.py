@@ -103,11 +103,11 @@ class CallInterceptor(grpc.ServerInterceptor):
                 code = status.code.name
                 _note_failure(name, error)
             except Exception:  # noqa: BLE001 - the last resort: nothing may reach the caller
-                status = internal_status()
+                status = internal_status(telemetry.correlation_id.get())
                 code = "INTERNAL"
                 _log.exception("call failed", method=name)
             finally:
-                self._metrics.observe(method, code, time.perf_counter() - started)
+                self._metrics.observe(name, code, time.perf_counter() - started)
             return _abort(context, status)
 
         return grpc.unary_unary_rpc_method_handler(

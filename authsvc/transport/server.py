@@ -79,6 +79,9 @@ class Limits:
             ("grpc.max_metadata_size", self.metadata_bytes),
             ("grpc.absolute_max_metadata_size", self.metadata_bytes),
             ("grpc.max_concurrent_streams", self.concurrent_streams),
+            # It counts streams that have ended but are not cleared away yet, and so refuses every
+            # tenth call of an honest client at the limit. A rapid reset starts no handler without it.
+            ("grpc.http.overload_protection", 0),
             ("grpc.max_connection_age_ms", self.connection_age // millisecond),
             ("grpc.max_connection_age_grace_ms", self.connection_grace // millisecond),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -23,10 +23,9 @@ class SessionService(SessionServiceServicer):
         self, request: pb.ListSessionsRequest, _: grpc.ServicerContext
     ) -> pb.ListSessionsResponse:
         call = current_call()
-        scope = request.account_id or call.own_account()
-        after = self._pages.read(request.page_token, scope=scope)
         sessions = self._directory.list(call, request.account_id)
-        first = _offset(after)
+        scope = request.account_id or call.own_account()
+        first = _offset(self._pages.read(request.page_token, scope=scope))
         page = sessions[first : first + page_size(request.page_size)]
         following = first + len(page)
         more = following < len(sessions)

@@ -152,12 +152,12 @@ INTERNAL = ErrorSpec(
 
 def status_of(error: AuthError) -> grpc.Status:
     """Give the status that tells a caller of an error, and nothing that it must not know."""
-    return _status(SPECS[type(error)], _details(error))
+    return _status(SPECS.get(type(error), INTERNAL), _details(error))
 
 
-def internal_status() -> grpc.Status:
-    """Give the status of an error that nobody foresaw."""
-    return _status(INTERNAL, [])
+def internal_status(correlation_id: str) -> grpc.Status:
+    """Give the status of an error that nobody foresaw, and where the log has its cause."""
+    return _status(INTERNAL, [], correlation_id=correlation_id)
 
 
 def reason_of(error: AuthError) -> ErrorReason.ValueType:
@@ -165,9 +165,11 @@ def reason_of(error: AuthError) -> ErrorReason.ValueType:
     return SPECS[type(error)].reason
 
 
-def _status(spec: ErrorSpec, details: Sequence[Message]) -> grpc.Status:
+def _status(spec: ErrorSpec, details: Sequence[Message], **metadata: str) -> grpc.Status:
     status = Status(code=spec.code, message=spec.message)
-    for detail in (spec.info, *details):
+    info = spec.info
+    info.metadata.update(metadata)
+    for detail in (info, *details):
         packed = Any()
         packed.Pack(detail)
         status.details.append(packed)

@@ -1,0 +1,73 @@
+"""From the configuration to the policies of the domain and the limits of the transport."""
+
+from pydantic import SecretStr
+
+from authsvc.config import Config
+from authsvc.domain.grants import GrantPolicy
+from authsvc.domain.keys import KeyPolicy
+from authsvc.domain.passwords import Argon2Profile
+from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes
+from authsvc.transport.server import Limits
+
+
+def required(secret: SecretStr | None) -> str:
+    """Give a secret that the configuration check or dev mode has made sure of."""
+    if secret is None:
+        message = "the configuration was not checked"
+        raise AssertionError(message)
+    return secret.get_secret_value()
+
+
+def lifetimes(config: Config) -> Lifetimes:
+    """How long tokens and sessions live."""
+    return Lifetimes(
+        access_token=config.access_token_lifetime,
+        session=config.session_absolute_lifetime,
+        leeway=config.clock_leeway,
+    )
+
+
+def key_policy(config: Config) -> KeyPolicy:
+    """How long signing keys do what."""
+    return KeyPolicy(
+        publication_time=config.key_publication_time,
+        rotation_period=config.key_rotation_period,
+        token_lifetime=config.access_token_lifetime + config.clock_leeway + CLOCK_BOUND,
+        algorithm=config.signing_algorithm,
+    )
+
+
+def grant_policy(config: Config) -> GrantPolicy:
+    """What may be asked for at a login."""
+    return GrantPolicy(
+        default_audience=config.default_audience,
+        audiences=_words(config.audiences),
+        scopes=_words(config.scopes),
+        idle_lifetime=config.session_idle_lifetime,
+        absolute_lifetime=config.session_absolute_lifetime,
+        sessions_per_account=config.sessions_per_account,
+    )
+
+
+def _words(words: tuple[str, ...]) -> frozenset[str] | None:
+    return None if "*" in words else frozenset(words)
+
+
+def argon2_profile(config: Config) -> Argon2Profile:
+    """What a password hash costs."""
+    return Argon2Profile(
+        time_cost=config.argon2_time_cost,
+        memory_cost_kib=config.argon2_memory_cost_kib,
+        parallelism=config.argon2_parallelism,
+    )
+
+
+def limits(config: Config) -> Limits:
+    """What a peer may ask for at most."""
+    return Limits(
+        message_bytes=config.max_message_bytes,
+        metadata_bytes=config.max_metadata_bytes,
+        concurrent_streams=config.max_concurrent_streams,
+        connection_age=config.max_connection_age,
+        connection_grace=config.drain_grace,
+    )

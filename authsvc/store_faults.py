@@ -1,0 +1,52 @@
+"""What is wrong with the stores that a configuration names: for `authsvc check-config`."""
+
+from collections.abc import Iterator
+
+from authsvc.config import Config
+from authsvc.configuration_values import decode_master_key
+from authsvc.errors import StoreUnavailable
+from authsvc.stores.redis.configuration import verify_configuration
+from authsvc.stores.redis.connection import RedisConnection
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.keys import SqlKeyStore
+from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
+
+SCHEMA_FAULT = "The SQL schema is not up to date. Run `authsvc migrate`."
+
+
+def store_faults(config: Config) -> Iterator[str]:
+    """Say what is wrong with the stores, each fault in a sentence that says what to do."""
+    yield from _sql_faults(config)
+    yield from _redis_faults(config)
+
+
+def _sql_faults(config: Config) -> Iterator[str]:
+    if config.database_url is None and not (config.data / "authsvc.db").exists():
+        yield SCHEMA_FAULT
+        return
+    engine = connect(config.sql_url())
+    try:
+        if not is_current(engine):
+            yield SCHEMA_FAULT
+        elif config.master_key is not None:
+            sealer = Sealer(decode_master_key(config.master_key.get_secret_value()))
+            SqlKeyStore(engine, sealer).list()
+    except StoreUnavailable as error:
+        yield f"AUTHSVC_DATABASE_URL: the database does not answer ({error})."
+    except WrongMasterKey:
+        yield "AUTHSVC_MASTER_KEY is not the key under which the secrets in SQL were sealed."
+    finally:
+        engine.dispose()
+
+
+def _redis_faults(config: Config) -> Iterator[str]:
+    if config.redis_url is None:
+        return
+    redis = RedisConnection(config.redis_url.get_secret_value())
+    try:
+        yield from verify_configuration(redis, require_persistence=config.mode == "production")
+    except StoreUnavailable as error:
+        yield f"AUTHSVC_REDIS_URL: Redis does not answer ({error})."
+    finally:
+        redis.close()
