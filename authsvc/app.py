@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -109,6 +110,8 @@ class App:
     fence: FenceKeeper
     passwords: Passwords
     duties: Duties
+    stores: ExitStack
+    """Holds the connections to SQL and Redis."""
     check_redis: Callable[[], list[str]]
 
     def start(self, listen: str) -> int:
@@ -135,10 +138,11 @@ class App:
 
     def stop(self, grace: float) -> None:
         """Say that nothing is served any longer, finish what was begun, and stop."""
+        self.duties.stop()  # first, so that none says otherwise afterwards
         self.health.stop()
         self.server.stop(grace).wait()
-        self.duties.stop()
         self.passwords.close()
+        self.stores.close()
 
     def http_application(self) -> HttpApplication:
         """Give the application of the HTTP port."""
@@ -169,6 +173,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=now)
 
     redis = RedisConnection(policies.required(config.redis_url))
+    stores = ExitStack()
+    stores.callback(engine.dispose)
+    stores.callback(redis.close)
     marks = RedisRevocationMarks(redis)
     sessions = RedisSessionStore(
         redis,
@@ -262,6 +269,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
     )
+    health_check = HealthCheck(needs=_NEEDS, update=health.update)
     lease = RedisLease(redis, "housekeeping", _LEASE)
 
     def keep_house() -> None:
@@ -285,16 +293,14 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         keys=keys,
         fence=fence,
         passwords=passwords,
+        stores=stores,
         duties=Duties(
             Duty(
-                "health",
-                HealthCheck(
-                    probes={"sql": partial(ping_sql, engine), "redis": redis.ping},
-                    needs=_NEEDS,
-                    update=health.update,
-                ),
+                "health of sql",
+                partial(health_check.probe, "sql", partial(ping_sql, engine)),
                 every=1,
             ),
+            Duty("health of redis", partial(health_check.probe, "redis", redis.ping), every=1),
             Duty("keys", keys.reload, every=5),
             Duty("housekeeping", keep_house, every=30),
         ),

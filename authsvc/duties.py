@@ -1,10 +1,13 @@
 """What a worker does beside answering calls: looking after health, keys and the journal."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from authsvc import telemetry
 from authsvc.errors import StoreUnavailable
+
+_STOP_SECONDS = 2.0
 
 _log = telemetry.get_logger("authsvc.duties")
 
@@ -12,48 +15,51 @@ _log = telemetry.get_logger("authsvc.duties")
 class Duty:
     """Something to be done again and again. A store that does not answer is waited for."""
 
-    def __init__(self, name: str, act: Callable[[], None], *, every: int) -> None:
-        """Name the act and how many ticks of a second lie between two turns."""
-        self._name = name
+    def __init__(self, name: str, act: Callable[[], None], *, every: float) -> None:
+        """Name the act and how many seconds lie between two turns."""
+        self.name = name
         self._act = act
         self._every = every
 
-    def tick(self, count: int) -> None:
-        """Do it if it is due at this tick."""
-        if count % self._every:
-            return
+    def run(self, stopped: threading.Event) -> None:
+        """Do it at once and then again and again, until it is stopped."""
+        while not stopped.is_set():
+            self._take_turn()
+            stopped.wait(self._every)
+
+    def _take_turn(self) -> None:
         try:
             self._act()
         except StoreUnavailable as error:
-            _log.warning("duty put off", duty=self._name, detail=str(error))
-        except Exception:  # noqa: BLE001 - one duty must not end the others
-            _log.exception("duty failed", duty=self._name)
+            _log.warning("duty put off", duty=self.name, detail=str(error))
+        except Exception:  # noqa: BLE001 - one bad turn must not end the duty
+            _log.exception("duty failed", duty=self.name)
 
 
 class Duties:
-    """Does the duties of a worker in a thread of their own, until it is stopped."""
+    """Does the duties of a worker, each in a thread of its own: a store that hangs holds up none
+    but those that need it.
+    """
 
     def __init__(self, *duties: Duty) -> None:
-        self._duties = duties
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="duties", daemon=True)
+        self._threads = [
+            threading.Thread(target=duty.run, args=(self._stopped,), name=duty.name, daemon=True)
+            for duty in duties
+        ]
 
     def start(self) -> None:
         """Begin with the first turn of each."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """End after the present turn."""
+        """End after the present turns; one that hangs is not waited for."""
         self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
-
-    def _run(self) -> None:
-        count = 0
-        while not self._stopped.wait(1.0 if count else 0.0):
-            for duty in self._duties:
-                duty.tick(count)
-            count += 1
+        deadline = time.monotonic() + _STOP_SECONDS
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class HealthCheck:
@@ -62,24 +68,28 @@ class HealthCheck:
     def __init__(
         self,
         *,
-        probes: Mapping[str, Callable[[], None]],
         needs: Mapping[str, frozenset[str]],
         update: Callable[[Mapping[str, bool]], None],
     ) -> None:
-        """Take a probe for each store, the stores that each service needs, and whom to tell."""
-        self._probes = probes
+        """Take the stores that each service needs, and whom to tell."""
         self._needs = needs
         self._update = update
+        self._answering: set[str] = set()
+        self._telling = threading.Lock()
 
-    def __call__(self) -> None:
-        """Probe every store once."""
-        answering = {store for store, probe in self._probes.items() if _answers(probe)}
-        self._update({service: stores <= answering for service, stores in self._needs.items()})
+    def probe(self, store: str, ask: Callable[[], None]) -> None:
+        """Ask a store once, and tell what can be answered now."""
+        answers = _answers(ask)
+        with self._telling:
+            (self._answering.add if answers else self._answering.discard)(store)
+            self._update(
+                {service: stores <= self._answering for service, stores in self._needs.items()}
+            )
 
 
-def _answers(probe: Callable[[], None]) -> bool:
+def _answers(ask: Callable[[], None]) -> bool:
     try:
-        probe()
+        ask()
     except StoreUnavailable:
         return False
     return True

@@ -1,1 +1,1 @@
-"""Measures the budgets: what the service promises to be, as ratios taken side by side in one run."""
+"""Measures the budgets: what the service promises, as ratios taken side by side in one run."""

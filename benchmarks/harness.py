@@ -11,11 +11,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,10 +250,23 @@ def stubs(address: str) -> Iterator[Stubs]:
 
 
 def memory_of(pid: int, field: str) -> float:
-    """Give a field of a process's memory in MB: VmRSS or VmHWM of `status`, Pss of `smaps_rollup`."""
+    """Give in MB a field of a process's `status` (VmRSS, VmHWM) or `smaps_rollup` (Pss)."""
     source = "smaps_rollup" if field == "Pss" else "status"
     text = Path(f"/proc/{pid}/{source}").read_text(encoding="ascii")
     found = re.search(rf"^{field}:\s+([0-9]+) kB", text, re.MULTILINE)
     if found is None:
         raise ValueError(f"no {field} in {source}")
     return int(found[1]) * 1024 / 1e6
+
+
+def free_address() -> str:
+    """Give a loopback address that nothing listened on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def server_version(info: Mapping[str, object]) -> tuple[str, str]:
+    """Give the name and version of a Redis server from its INFO."""
+    if "valkey_version" in info:
+        return "Valkey", str(info["valkey_version"])
+    return "Redis", str(info["redis_version"])

@@ -7,13 +7,15 @@ time, reads of an answer only its message, and takes an answer without one for a
 
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterator
 
 _DATA, _HEADERS, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
 _FRAME = struct.Struct(">HBBBI")
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_INITIAL_WINDOW_SIZE = 4
+_WINDOW_SETTING = 4
+_INITIAL_WINDOW, _LARGEST_FRAME = 65535, 16384
 _LARGEST_WINDOW = 2**31 - 1
 _RENEWAL = 2**20
 _READ_BYTES = 2**18
@@ -28,11 +30,15 @@ class Connection:
         self._first_block, self._block = _header_blocks(f"{host}:{port}", path)
         self._stream = -1
         self._unread = b""
+        self._unsent: deque[bytes] = deque()
+        self._window = _INITIAL_WINDOW
         self._answers: dict[int, bytes] = {}
         self._taken = 0
-        settings = struct.pack(">HI", _INITIAL_WINDOW_SIZE, _LARGEST_WINDOW)
+        settings = struct.pack(">HI", _WINDOW_SETTING, _LARGEST_WINDOW)
         self._socket.sendall(
-            _PREFACE + _frame(_SETTINGS, 0, 0, settings) + _window_update(_LARGEST_WINDOW - 65535)
+            _PREFACE
+            + _frame(_SETTINGS, 0, 0, settings)
+            + _window_update(_LARGEST_WINDOW - _INITIAL_WINDOW)
         )
 
     def fileno(self) -> int:
@@ -44,10 +50,15 @@ class Connection:
         self._stream += 2
         block = self._block if self._stream > 1 else self._first_block
         body = b"\0" + struct.pack(">I", len(message)) + message
-        self._socket.sendall(
-            _frame(_HEADERS, _END_HEADERS, self._stream, block)
-            + _frame(_DATA, _END_STREAM, self._stream, body)
-        )
+        if len(body) > _INITIAL_WINDOW:
+            raise ValueError("the message is too long for this client")
+        last = (len(body) - 1) // _LARGEST_FRAME * _LARGEST_FRAME
+        self._unsent.append(_frame(_HEADERS, _END_HEADERS, self._stream, block))
+        for first in range(0, len(body), _LARGEST_FRAME):
+            part = body[first : first + _LARGEST_FRAME]
+            flags = _END_STREAM if first == last else 0
+            self._unsent.append(_frame(_DATA, flags, self._stream, part))
+        self._send_what_fits()
         return self._stream
 
     def receive(self) -> Iterator[tuple[int, bytes | None]]:
@@ -76,6 +87,19 @@ class Connection:
         """Close it; open calls are cancelled."""
         self._socket.close()
 
+    def _send_what_fits(self) -> None:
+        """Send in order what the peer's window for the whole connection has room for."""
+        ready = []
+        while self._unsent:
+            frame = self._unsent[0]
+            size = len(frame) - _FRAME.size if frame[3] == _DATA else 0
+            if size > self._window:
+                break
+            self._window -= size
+            ready.append(self._unsent.popleft())
+        if ready:
+            self._socket.sendall(b"".join(ready))
+
     def _take(
         self, kind: int, flags: int, stream: int, payload: bytes
     ) -> Iterator[tuple[int, bytes | None]]:
@@ -86,6 +110,9 @@ class Connection:
             self._socket.sendall(_frame(_PING, _ACK, 0, payload))
         elif kind == _SETTINGS and not flags & _ACK:
             self._socket.sendall(_frame(_SETTINGS, _ACK, 0, b""))
+        elif kind == _WINDOW_UPDATE and stream == 0:
+            self._window += int.from_bytes(payload)
+            self._send_what_fits()
         elif kind == _GOAWAY:
             raise ConnectionError("the server ends the connection")
         if kind in (_DATA, _HEADERS) and flags & _END_STREAM:

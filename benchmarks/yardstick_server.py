@@ -11,8 +11,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from authn.v1 import account_service_pb2, account_service_pb2_grpc
-from authn.v1 import auth_service_pb2, auth_service_pb2_grpc
+from authn.v1 import (
+    account_service_pb2,
+    account_service_pb2_grpc,
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+)
 from authn.v1.token_pb2 import TokenSet
 from redis import BlockingConnectionPool, Redis
 
@@ -41,7 +45,7 @@ class _Auth(auth_service_pb2_grpc.AuthServiceServicer):
         self._record = secrets.token_bytes(_RECORD_BYTES)
         self._answer = "e" * _ACCESS_TOKEN_CHARACTERS
 
-    def Refresh(
+    def Refresh(  # noqa: N802 - the contract's name
         self, request: auth_service_pb2.RefreshRequest, _: grpc.ServicerContext
     ) -> auth_service_pb2.RefreshResponse:
         token = request.refresh_token
@@ -52,7 +56,7 @@ class _Auth(auth_service_pb2_grpc.AuthServiceServicer):
 
 
 class _Accounts(account_service_pb2_grpc.AccountServiceServicer):
-    def GetPasswordPolicy(
+    def GetPasswordPolicy(  # noqa: N802 - the contract's name
         self, _request: account_service_pb2.GetPasswordPolicyRequest, _: grpc.ServicerContext
     ) -> account_service_pb2.GetPasswordPolicyResponse:
         return account_service_pb2.GetPasswordPolicyResponse()

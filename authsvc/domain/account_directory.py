@@ -124,4 +124,4 @@ class AccountDirectory:
         return EndTokens(reason=reason, remember_until=self._revoker.remember_account())
 
     def _note(self, call: Call, kind: EventType, account_id: AccountId) -> None:
-        self._record(Event(type=kind, actor=call.client_id, peer=call.peer, subject=account_id))
+        self._record(Event(type=kind, actor=call.actor, peer=call.peer, subject=account_id))

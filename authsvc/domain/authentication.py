@@ -1,5 +1,8 @@
 """The recipe of login, readable from top to bottom; with it register and change of password."""
 
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
@@ -19,7 +22,14 @@ from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.throttling import Bucket, Throttle
-from authsvc.errors import AccessDenied, AccountNotFound, InvalidCredentials, UsernameTaken
+from authsvc.errors import (
+    AccessDenied,
+    AccountNotFound,
+    InvalidCredentials,
+    Overloaded,
+    StoreUnavailable,
+    UsernameTaken,
+)
 
 PASSWORD = ("pwd",)
 """The authentication method of RFC 8176."""
@@ -88,10 +98,8 @@ class Authenticator:
         """
         account_bucket = self._login_bucket(identifier)
         peer_bucket = self._bucket("login-peer", call.peer, self._limits.logins_per_peer)
-        self._throttle.reserve([account_bucket, peer_bucket], now=self._clock())
-        account = self._check_password(call, identifier, password)
-        self._throttle.release(account_bucket)
-        self._throttle.release(peer_bucket)
+        with self._attempt(account_bucket, peer_bucket):
+            account = self._check_password(call, identifier, password)
         self._grants.check(request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
@@ -176,11 +184,9 @@ class Authenticator:
             raise InvalidCredentials(detail)
         names = (account.username, account.email or "")
         self._password_policy.check(new, field="new_password", names=names)
-        bucket = self._login_bucket(account.username)
-        self._throttle.reserve([bucket], now=self._clock())
-        if not self._matches(call, current, account.password_hash):
-            self._fail(call, EventType.PASSWORD_CHANGED, account, "wrong password")
-        self._throttle.release(bucket)
+        with self._attempt(self._login_bucket(account.username)):
+            if not self._matches(call, current, account.password_hash):
+                self._fail(call, EventType.PASSWORD_CHANGED, account, "wrong password")
         account, revision = self._replace_password(call, account, new)
         request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
@@ -243,8 +249,24 @@ class Authenticator:
             raise InvalidCredentials(detail) from None
         return changed, self._revoker.put_in_force(revocation)
 
+    @contextmanager
+    def _attempt(self, *buckets: Bucket) -> Iterator[None]:
+        """Reserve an attempt before it is made; give it back if it succeeded or was not made."""
+        self._throttle.reserve(buckets, now=self._clock())
+        try:
+            yield
+        except (Overloaded, StoreUnavailable):  # before anything was hashed
+            self._give_back(buckets)
+            raise
+        self._give_back(buckets)
+
+    def _give_back(self, buckets: Sequence[Bucket]) -> None:
+        for bucket in buckets:
+            self._throttle.release(bucket)
+
     def _login_bucket(self, identifier: str) -> Bucket:
-        return self._bucket("login", identifier.casefold(), self._limits.logins_per_account)
+        one_spelling = unicodedata.normalize("NFKC", identifier).casefold()
+        return self._bucket("login", one_spelling, self._limits.logins_per_account)
 
     def _bucket(self, name: str, key: str, limit: int) -> Bucket:
         return Bucket(name=name, key=key, limit=limit, window=self._limits.window)
@@ -265,7 +287,7 @@ class Authenticator:
         self._record(
             Event(
                 type=kind,
-                actor=call.client_id,
+                actor=call.actor,
                 peer=call.peer,
                 subject=account.account_id if account else "",
                 session_id=session_id,

@@ -27,6 +27,11 @@ class Call:
     claims: Claims | None = None
     """Of the access token that came along, checked and active."""
 
+    @property
+    def actor(self) -> str:
+        """Who acts: the account whose access token came along, else the calling service."""
+        return self.claims.subject if self.claims is not None else self.client_id
+
     def holds(self, scope: str) -> bool:
         """Say whether the calling service or the account that calls holds a scope."""
         if self.client_scopes is None or scope in self.client_scopes:

@@ -30,7 +30,7 @@ class Event:
 
     type: EventType
     actor: str
-    """The calling service, or the account that acts on itself."""
+    """The account that acts, by its access token, or else the calling service."""
     peer: str
     """Where the call came from."""
     subject: str = ""

@@ -187,7 +187,7 @@ class Grants:
         self._record(
             Event(
                 type=EventType.SESSION_REFRESHED,
-                actor=call.client_id,
+                actor=call.actor,
                 peer=call.peer,
                 subject=session.account_id,
                 session_id=session.session_id,
@@ -235,7 +235,7 @@ class Grants:
             self._record(
                 Event(
                     type=EventType.SESSION_REVOKED,
-                    actor=call.client_id,
+                    actor=call.actor,
                     peer=call.peer,
                     subject=account.account_id,
                     session_id=session_id,
@@ -248,7 +248,7 @@ class Grants:
         self._record(
             Event(
                 type=EventType.REFRESH_TOKEN_REUSED,
-                actor=call.client_id,
+                actor=call.actor,
                 peer=call.peer,
                 subject=session.account_id,
                 session_id=session.session_id,

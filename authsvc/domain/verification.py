@@ -249,7 +249,7 @@ class Verification:
         self._record(
             Event(
                 type=kind,
-                actor=call.client_id,
+                actor=call.actor,
                 peer=call.peer,
                 subject=subject,
                 session_id=session_id,

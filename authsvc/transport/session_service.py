@@ -4,9 +4,9 @@ import grpc
 from authn.v1 import session_service_pb2 as pb
 from authn.v1.session_service_pb2_grpc import SessionServiceServicer
 
-from authsvc.domain.identifiers import SessionId
+from authsvc.domain.identifiers import SessionId, decode_id
 from authsvc.domain.session_directory import SessionDirectory
-from authsvc.errors import InvalidPageToken
+from authsvc.errors import InvalidPageToken, SessionNotFound
 from authsvc.transport.context import current_call
 from authsvc.transport.messages import session_message
 from authsvc.transport.pages import PageTokens, page_size
@@ -37,13 +37,13 @@ class SessionService(SessionServiceServicer):
     def GetSession(
         self, request: pb.GetSessionRequest, _: grpc.ServicerContext
     ) -> pb.GetSessionResponse:
-        session = self._directory.get(current_call(), SessionId(request.session_id))
+        session = self._directory.get(current_call(), _session_id(request.session_id))
         return pb.GetSessionResponse(session=session_message(session))
 
     def RevokeSession(
         self, request: pb.RevokeSessionRequest, _: grpc.ServicerContext
     ) -> pb.RevokeSessionResponse:
-        revision = self._directory.revoke(current_call(), SessionId(request.session_id))
+        revision = self._directory.revoke(current_call(), _session_id(request.session_id))
         return pb.RevokeSessionResponse(revision=revision)
 
     def RevokeAllSessions(
@@ -53,6 +53,15 @@ class SessionService(SessionServiceServicer):
             current_call(), request.account_id, keep=request.except_session_id
         )
         return pb.RevokeAllSessionsResponse(revision=revision, revoked_count=count)
+
+
+def _session_id(text: str) -> SessionId:
+    """Read the name of a session; no session has one that base64url gives for no bytes."""
+    try:
+        decode_id(text)
+    except ValueError:
+        raise SessionNotFound from None
+    return SessionId(text)
 
 
 def _offset(after: str | None) -> int:

@@ -109,7 +109,7 @@ def _decode_object(encoded: bytes) -> dict[str, Any]:
     value, end = _DECODER.raw_decode(text)
     if type(value) is not dict or end != len(text):
         _refuse("not an object and nothing else")
-    if "\\u" in text:
+    if "\\" in text:
         # Escapes can spell lone surrogates, which are not text (RFC 8259, 8.2): this raises.
         json.dumps(value, ensure_ascii=False).encode()
     return value

@@ -135,7 +135,8 @@ def test_p_ref_6_a_session_ends_at_its_absolute_end_however_much_it_is_used(own:
     own.clock.offset = timedelta(days=90, seconds=-60)
     tokens = refresh(own, tokens.refresh_token)
     lifetime = (
-        tokens.access_token_expire_time.seconds - verify(own, tokens.access_token).issue_time.seconds
+        tokens.access_token_expire_time.seconds
+        - verify(own, tokens.access_token).issue_time.seconds
     )
     assert lifetime <= 60
 

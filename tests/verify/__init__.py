@@ -1,0 +1,1 @@
+"""The verifier is strict, bounded and right."""

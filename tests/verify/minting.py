@@ -69,7 +69,7 @@ def encode(raw: bytes) -> str:
 
 
 def low_s(signature: bytes) -> bytes:
-    """The one of (r, s) and (r, n - s) whose s is low."""
+    """Choose the one of (r, s) and (r, n - s) whose s is low."""
     s = int.from_bytes(signature[32:], "big")
     return signature[:32] + min(s, P256_ORDER - s).to_bytes(32, "big")
 
@@ -115,22 +115,22 @@ def without(members: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def with_header(sign: Callable[[bytes], bytes] = sign_ed25519, **members: Any) -> str:
-    """A token with good claims, signed, whose header has other members."""
+    """Make a token with good claims, signed, whose header has other members."""
     return assemble(json.dumps({**HEADER, **members}).encode(), json.dumps(CLAIMS).encode(), sign)
 
 
 def with_claims(**members: Any) -> str:
-    """A token with a good header and signature, whose claims are others."""
+    """Make a token with a good header and signature, whose claims are others."""
     return assemble(json.dumps(HEADER).encode(), json.dumps({**CLAIMS, **members}).encode())
 
 
 def with_payload(payload: bytes) -> str:
-    """A token with a good header and signature around any bytes."""
+    """Make a token with a good header and signature around any bytes."""
     return assemble(json.dumps(HEADER).encode(), payload)
 
 
 def mint(algorithm: str = "EdDSA", **claims: Any) -> str:
-    """A good token, made as the server makes it (PyJWT), with a low s for ES256."""
+    """Make a good token as the server makes it (PyJWT), with a low s for ES256."""
     keys: dict[str, Any] = {"EdDSA": ED25519_KEY, "ES256": P256_KEY, "RS256": RSA_KEY}
     token = jwt.encode(
         {**CLAIMS, **claims},

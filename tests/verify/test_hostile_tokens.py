@@ -25,7 +25,7 @@ def test_p_tok_1_to_5_a_hostile_token_is_refused_for_the_right_reason(name: str)
 
     assert refusal.value.defect is defect
     assert time.perf_counter() - began < FAR_LONGER_THAN_IT_TAKES
-    assert token not in str(refusal.value) or not token
+    assert str(refusal.value) == defect.value
 
 
 def test_p_tok_1_to_5_the_table_covers_every_defect_that_is_judged_here() -> None:
@@ -85,6 +85,6 @@ def test_p_tok_7_tokens_with_the_same_first_characters_are_judged_alone() -> Non
     good = mint()
     forged = good[:-2] + ("AA" if good[-2:] != "AA" else "BA")
 
-    assert VERIFIER.read(good, keys=RING)
+    assert VERIFIER.read(good, keys=RING).token_id == CLAIMS["jti"]
     with pytest.raises(TokenInactive):
         VERIFIER.read(forged, keys=RING)

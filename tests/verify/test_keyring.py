@@ -23,7 +23,7 @@ SMALL_ORDER = [
 
 
 def _renamed(algorithm: str, **members: str) -> dict[str, str]:
-    """A published key with other members, and the kid that these then have."""
+    """Give a published key other members, and the kid that these then have."""
     return named({**JWKS[algorithm], **members}, members.get("alg", algorithm))
 
 

@@ -1,0 +1,101 @@
+"""What a refresh costs (P6): its rate, and its round trips to Redis."""
+
+import secrets
+from collections.abc import Iterator
+
+from authn.v1.auth_service_pb2 import LoginRequest, RefreshRequest, RegisterRequest
+from authn.v1.session_pb2 import Client
+from redis import Redis
+
+from benchmarks import harness
+from benchmarks.harness import Options
+from benchmarks.measurement import Result, alternate, at_least, at_most, median, ratios
+
+IDS = ("P6",)
+
+_REFRESH = "/authn.v1.AuthService/Refresh"
+_COUNTED_REFRESHES = 200
+USER_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/137.0.0.0 Safari/537.36"
+)
+
+
+def measure(options: Options) -> Iterator[Result]:
+    """Measure the budgets of this group."""
+    with (
+        harness.redis_server(core=harness.LOAD_CORE) as redis,
+        harness.directory() as data,
+        harness.service(data, redis_url=redis) as service,
+    ):
+        tokens = open_sessions(service.address, 33)
+        yield _count_round_trips(service.address, tokens.pop(), redis)
+        with (
+            harness.yardstick_server(redis) as bare,
+            harness.load(service.address, _REFRESH, tokens, chained=True) as ours,
+            harness.load(bare, _REFRESH, tokens, chained=True) as yardstick,
+        ):
+            pairs = alternate(
+                lambda: ours.calls_per_second(options.seconds),
+                lambda: yardstick.calls_per_second(options.seconds),
+                rounds=options.rounds,
+            )
+    rates = (median([p.ours for p in pairs]), median([p.yardstick for p in pairs]))
+    yield Result(
+        id="P6",
+        name="Refresh",
+        value=median(ratios(pairs)),
+        unit="ratio",
+        yardstick="an RPC of a bare grpcio sync server that runs one Redis script "
+        f"({rates[0]:,.0f}/s : {rates[1]:,.0f}/s)",
+        samples=ratios(pairs),
+        must=at_least(0.80),
+    )
+
+
+def open_sessions(address: str, count: int) -> list[RefreshRequest]:
+    """Log one person in so often; give what would refresh each session."""
+    client = Client(ip_address="203.0.113.77", user_agent=USER_AGENT)
+    username = f"u{secrets.token_hex(8)}"
+    with harness.stubs(address) as stubs:
+        stubs.auth.Register(RegisterRequest(username=username, password=harness.PASSWORD))
+        request = LoginRequest(
+            identifier=username,
+            password=harness.PASSWORD,
+            audience="https://api.example.com",
+            scopes=["orders:read", "orders:write"],
+            client=client,
+        )
+        logins = [stubs.auth.Login(request) for _ in range(count)]
+    return [RefreshRequest(refresh_token=login.tokens.refresh_token) for login in logins]
+
+
+def _count_round_trips(address: str, first: RefreshRequest, redis_url: str) -> Result:
+    """Refresh one after the other, and count what Redis reads from its connections.
+
+    What comes at the same time but not from a refresh is taken off by its kind: the health check's
+    pings, and the counting itself.
+    """
+    with harness.stubs(address) as stubs, Redis.from_url(redis_url) as redis:
+        token = stubs.auth.Refresh(first).tokens.refresh_token
+        before = _exchanges(redis)
+        for _ in range(_COUNTED_REFRESHES):
+            answer = stubs.auth.Refresh(RefreshRequest(refresh_token=token))
+            token = answer.tokens.refresh_token
+        after = _exchanges(redis)
+    return Result(
+        id="P6",
+        name="round trips to Redis per refresh",
+        value=(after - before) / _COUNTED_REFRESHES,
+        unit="",
+        yardstick=f"reads that Redis counts during {_COUNTED_REFRESHES} refreshes",
+        must=at_most(1),
+    )
+
+
+def _exchanges(redis: "Redis") -> int:
+    """Count the reads so far; one exchange less for each that is known to be another's."""
+    found = redis.info("everything")
+    pings = found.get("cmdstat_ping", {"calls": 0})["calls"]
+    infos = found["cmdstat_info"]["calls"] if "cmdstat_info" in found else 0
+    return int(found["total_reads_processed"] - pings - infos)

