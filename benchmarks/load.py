@@ -15,6 +15,8 @@ from authn.v1.auth_service_pb2 import RefreshRequest, RefreshResponse
 
 from benchmarks.http2 import Connection
 
+_PATIENCE = 15.0
+
 
 @dataclass(slots=True)
 class _Slots:
@@ -53,7 +55,10 @@ class Load:
             for slot in range(len(slots.messages)):
                 slots.send(slot)
         while any(slots.open for slots in self._all):
-            for key, _ in self._selector.select(10.0):
+            arrived = self._selector.select(_PATIENCE)
+            if not arrived:
+                raise TimeoutError("the server has stopped answering")
+            for key, _ in arrived:
                 in_time = time.monotonic() < ends
                 succeeded, lost = self._receive(key.data, again=in_time)
                 failed += lost

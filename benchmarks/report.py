@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 
 from benchmarks.measurement import Result
 
@@ -144,7 +145,7 @@ def _used(result: Result) -> float:
     return 1 / share if result.must.kind == "at least" else share
 
 
-def _finish(axes: "plt.Axes") -> None:
+def _finish(axes: Axes) -> None:
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

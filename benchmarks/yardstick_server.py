@@ -73,8 +73,11 @@ def main() -> None:
         connection_grace=config.drain_grace,
     )
     server = grpc.server(ThreadPoolExecutor(HANDLER_THREADS), options=limits.channel_options())
-    auth_service_pb2_grpc.add_AuthServiceServicer_to_server(_Auth(sys.argv[1]), server)
-    account_service_pb2_grpc.add_AccountServiceServicer_to_server(_Accounts(), server)
+    # Their other methods are not called.
+    auth = _Auth(sys.argv[1])  # type: ignore[abstract]
+    accounts = _Accounts()  # type: ignore[abstract]
+    auth_service_pb2_grpc.add_AuthServiceServicer_to_server(auth, server)
+    account_service_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(f"127.0.0.1:{port}", flush=True)

@@ -24,6 +24,9 @@ from authsvc.errors import InvalidAudience, InvalidCredentials, InvalidGrant, In
 RESERVED_SCOPES = "authsvc."
 """Scopes that begin so rule over authsvc itself."""
 
+MAX_SCOPE_CHARACTERS = 2_048
+"""Of all scopes of a grant: with the most roles an account has, a token stays within 8 KiB."""
+
 ADMINISTRATOR = "authsvc.admin"
 """The role of an account that may ask for reserved scopes."""
 
@@ -77,9 +80,11 @@ class GrantPolicy:
         """Accept the scopes that an account with these roles asks for.
 
         Raises:
-            InvalidScope: One of them may not be granted.
+            InvalidScope: One of them may not be granted, or a token could not hold them all.
 
         """
+        if len(" ".join(requested)) > MAX_SCOPE_CHARACTERS:
+            raise InvalidScope("too long together")
         for scope in requested:
             if scope.startswith(RESERVED_SCOPES):
                 granted = ADMINISTRATOR in roles

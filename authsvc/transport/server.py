@@ -80,7 +80,8 @@ class Limits:
             ("grpc.absolute_max_metadata_size", self.metadata_bytes),
             ("grpc.max_concurrent_streams", self.concurrent_streams),
             # It counts streams that have ended but are not cleared away yet, and so refuses every
-            # tenth call of an honest client at the limit. A rapid reset starts no handler without it.
+            # tenth call of an honest client at the limit. Nor does a rapid reset need it: what is
+            # cancelled at once starts no handler.
             ("grpc.http.overload_protection", 0),
             ("grpc.max_connection_age_ms", self.connection_age // millisecond),
             ("grpc.max_connection_age_grace_ms", self.connection_grace // millisecond),

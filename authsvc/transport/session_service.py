@@ -6,7 +6,8 @@ from authn.v1.session_service_pb2_grpc import SessionServiceServicer
 
 from authsvc.domain.identifiers import SessionId, decode_id
 from authsvc.domain.session_directory import SessionDirectory
-from authsvc.errors import InvalidPageToken, SessionNotFound
+from authsvc.domain.sessions import Session
+from authsvc.errors import SessionNotFound
 from authsvc.transport.context import current_call
 from authsvc.transport.messages import session_message
 from authsvc.transport.pages import PageTokens, page_size
@@ -25,13 +26,13 @@ class SessionService(SessionServiceServicer):
         call = current_call()
         sessions = self._directory.list(call, request.account_id)
         scope = request.account_id or call.own_account()
-        first = _offset(self._pages.read(request.page_token, scope=scope))
-        page = sessions[first : first + page_size(request.page_size)]
-        following = first + len(page)
-        more = following < len(sessions)
+        after = self._pages.read(request.page_token, scope=scope) or ""
+        following = [s for s in sorted(sessions, key=_place) if _place(s) > after]
+        page = following[: page_size(request.page_size)]
+        more = len(page) < len(following)
         return pb.ListSessionsResponse(
             sessions=map(session_message, page),
-            next_page_token=self._pages.write(str(following), scope=scope) if more else "",
+            next_page_token=self._pages.write(_place(page[-1]), scope=scope) if more else "",
         )
 
     def GetSession(
@@ -64,9 +65,6 @@ def _session_id(text: str) -> SessionId:
     return SessionId(text)
 
 
-def _offset(after: str | None) -> int:
-    if after is None:
-        return 0
-    if not after.isdecimal():
-        raise InvalidPageToken
-    return int(after)
+def _place(session: Session) -> str:
+    """Give the place of a session in a list, in a text that sorts as the list does."""
+    return f"{session.create_time.isoformat(timespec='microseconds')} {session.session_id}"

@@ -15,7 +15,11 @@ from tests.faults.outage import is_serving, seconds_until
 from tests.porch.processes import children_of, clean_environment, exists
 
 AUTHSVC = Path(sys.executable).parent / "authsvc"
-_CHEAP = {"AUTHSVC_ARGON2_TIME_COST": "1", "AUTHSVC_ARGON2_MEMORY_COST_KIB": "8"}
+_SETTINGS = {
+    "AUTHSVC_WORKERS": "2",
+    "AUTHSVC_ARGON2_TIME_COST": "1",
+    "AUTHSVC_ARGON2_MEMORY_COST_KIB": "8",
+}
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ def tree(home: Path, *, listen: str = "127.0.0.1:0", **environment: str) -> Iter
             [AUTHSVC, "up", *options],
             stdout=file,
             stderr=log,
-            env=clean_environment(**_CHEAP, AUTHSVC_WORKERS="2", **environment),
+            env=clean_environment(**{**_SETTINGS, **environment}),
         ) as process,
     ):
         running = Tree(process, output)

@@ -1,5 +1,6 @@
 """A refresh token has one successor, and its reuse ends the family (P-REF-1, 2, 3, 6)."""
 
+import base64
 import secrets
 from datetime import timedelta
 from functools import partial
@@ -7,9 +8,10 @@ from functools import partial
 import grpc
 import pytest
 from authn.v1.account_service_pb2 import DisableAccountRequest
-from authn.v1.auth_service_pb2 import RefreshRequest
+from authn.v1.auth_service_pb2 import LogoutRequest, RefreshRequest
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from authn.v1.session_service_pb2 import RevokeSessionRequest
+from authn.v1.token_service_pb2 import RevokeTokenRequest
 
 from authsvc.domain.callers import (
     ApiKey,
@@ -30,6 +32,7 @@ from tests.promises.asking import (
     verify_refusal,
 )
 from tests.service import Service, reason
+from tests.stores.hot.servers import Server
 from tests.stores.races import at_once
 
 
@@ -206,6 +209,34 @@ def test_p_ref_7_every_login_opens_a_session_of_its_own(pair: Pair) -> None:
     ids = {pair.first.login(registered.account.username).session_id for _ in range(5)}
 
     assert len(ids | {registered.tokens.session_id}) == 6
+
+
+def test_p_ref_8_redis_knows_no_refresh_token_and_not_its_secret_part(
+    own: Service, own_redis: Server
+) -> None:
+    tokens = own.register().tokens
+    second = refresh(own, tokens.refresh_token)
+    written = b"".join(
+        path.read_bytes() for path in own_redis.directory.rglob("*") if path.is_file()
+    )
+
+    raw = base64.urlsafe_b64decode(second.refresh_token.removeprefix("asr_") + "==")
+    session_id, nonce, mac = raw[:16], raw[20:36], raw[36:]
+    assert session_id[1:] in written, "else this test looks at the wrong place"
+    for secret in (nonce, mac, second.refresh_token.encode(), tokens.refresh_token.encode()):
+        assert secret not in written
+
+
+def test_p_rev_8_another_client_can_revoke_nothing(pair: Pair) -> None:
+    tokens = pair.first.register().tokens
+    metadata = (("x-authsvc-api-key", _api_key(pair.first, f"other-{secrets.token_hex(4)}")),)
+
+    for token in (tokens.access_token, tokens.refresh_token):
+        pair.second.token.RevokeToken(RevokeTokenRequest(token=token), metadata=metadata)
+    pair.second.auth.Logout(LogoutRequest(refresh_token=tokens.refresh_token), metadata=metadata)
+
+    assert verify_refusal(pair.first, tokens.access_token) == ""
+    assert refresh(pair.first, tokens.refresh_token).session_id == tokens.session_id
 
 
 def test_p_ref_9_one_session_too_many_ends_the_oldest_of_the_account_alone(own: Service) -> None:

@@ -1,4 +1,5 @@
 """Strings that break programs which trust text; in the spirit of the big list of naughty ones."""
+# ruff: noqa: RUF001 - look-alikes are the point
 
 NAUGHTY: tuple[str, ...] = (
     # What other languages take for nothing, truth or a number.
@@ -13,7 +14,13 @@ NAUGHTY: tuple[str, ...] = (
     *("ok\r\nlevel=error event=forged", '\n{"level":"info","event":"login"}', "a\rb", "\x9b31m"),
     # Direction and letters on letters.
     *("\u202egnp.exe", "\u2066a\u2069", "\u061c", "שלום", "مرحبا بالعالم", "\u200frtl\u200e"),
-    *("Z\u0310\u0303\u0489a\u0334\u0311l\u0336g\u0337o", "e\u0301", "\u00e9", "\u0344", "\u1e9b\u0323"),
+    *(
+        "Z\u0310\u0303\u0489a\u0334\u0311l\u0336g\u0337o",
+        "e\u0301",
+        "\u00e9",
+        "\u0344",
+        "\u1e9b\u0323",
+    ),
     # Case and look-alikes.
     *("İ", "ı", "ß", "ẞ", "ſ", "\u212a", "ﬁ", "Σσς", "ａｄｍｉｎ", "аdmin", "admіn", "αdmin"),
     # Outside of the basic plane, and the edges of Unicode.
@@ -23,7 +30,15 @@ NAUGHTY: tuple[str, ...] = (
     *("' OR '1'='1", "'; DROP TABLE accounts;--", '" OR ""="', "1;SELECT pg_sleep(9)", "%", "_%_"),
     *("*", "?[a-z]", "{a}", "{}{}", "s{00}x", "$6\r\nFLUSHALL\r\n", "\r\n*1\r\n$8\r\nSHUTDOWN\r\n"),
     *("redis.call('flushall')", '{"a":1}', "[]", '"', "\\", "\\u0000", '\\"', "}}]]", "'"),
-    *("{{7*7}}", "${7*7}", "#{7*7}", "${jndi:ldap://127.0.0.1/a}", "%s%n%x", "%00", "{0.__class__}"),
+    *(
+        "{{7*7}}",
+        "${7*7}",
+        "#{7*7}",
+        "${jndi:ldap://127.0.0.1/a}",
+        "%s%n%x",
+        "%00",
+        "{0.__class__}",
+    ),
     *("$(reboot)", "`reboot`", "; reboot", "| reboot", "&& reboot", "-rf", "--help", "@file"),
     *("../../../../etc/passwd", "..\\..\\boot.ini", "/dev/null", "file:///etc/passwd", "CON", "."),
     *("*)(uid=*))(|(uid=*", "<script>alert(1)</script>", "<!ENTITY x SYSTEM 'file:///'>", "]]>"),

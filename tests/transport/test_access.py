@@ -188,7 +188,9 @@ def test_a_foreign_accounts_session_is_not_known(open_service: Service) -> None:
     session_id, account_id = theirs.tokens.session_id, theirs.account.account_id
     session, account = open_service.session, open_service.account
 
-    read = refused(lambda: session.GetSession(GetSessionRequest(session_id=session_id), metadata=me))
+    read = refused(
+        lambda: session.GetSession(GetSessionRequest(session_id=session_id), metadata=me)
+    )
     unknown = refused(
         lambda: session.GetSession(GetSessionRequest(session_id=NO_SESSION), metadata=me)
     )

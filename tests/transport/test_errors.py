@@ -59,7 +59,9 @@ def test_every_error_of_the_domain_has_a_public_face_and_none_is_left_over() -> 
 
 def test_every_reason_stands_for_one_error_and_every_error_for_one_reason() -> None:
     reasons = [spec.info.reason for spec in (*SPECS.values(), INTERNAL)]
-    declared = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()}
+    declared = {
+        name.removeprefix("ERROR_REASON_") for name in ErrorReason.DESCRIPTOR.values_by_name
+    }
 
     assert len(reasons) == len(set(reasons))
     assert set(reasons) == declared - NEVER_SENT

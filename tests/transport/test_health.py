@@ -108,7 +108,9 @@ def test_a_dead_redis_takes_only_what_needs_it_out_of_service(
         assert statuses["authn.v1.TokenService"] == HealthCheckResponse.NOT_SERVING
 
 
-def reflect(service: Service, version: str, request: ServerReflectionRequest) -> ServerReflectionResponse:
+def reflect(
+    service: Service, version: str, request: ServerReflectionRequest
+) -> ServerReflectionResponse:
     call = service.channel.stream_stream(
         f"/{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=ServerReflectionRequest.SerializeToString,

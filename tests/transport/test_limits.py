@@ -152,11 +152,12 @@ def test_p_api_1_a_deadline_that_has_passed_is_told(service: Service) -> None:
 def _slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose hashes take longer than its calls may."""
     data = Path(tmp_path_factory.mktemp("slow"))
-    costs = {"argon2_time_cost": 64, "argon2_memory_cost_kib": 98304, "server_deadline": "1s"}
+    costs = {"argon2_time_cost": 32, "argon2_memory_cost_kib": 98304, "server_deadline": "1s"}
     with valkey() as server, running(data=data, redis_url=server.url, **costs) as service:
         yield service
 
 
+@pytest.mark.xdist_group("costly hashes")
 @pytest.mark.parametrize("timeout", [None, b"99999999H", b"junk", b"-1S", b"1"])
 def test_p_api_1_every_call_ends_within_the_servers_own_deadline(
     timeout: bytes | None, slow: Service

@@ -71,7 +71,16 @@ def test_p_pw_3_case_does_not_make_another_account(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["ａｌｉｃｅ-x", "alice-x ", " alice-x", "alice-x\0", "alicе-x", "alice-x\n", "ali\u200bce-x"]
+    "spelling",
+    [
+        "\uff41lice-x",
+        "alice-x ",
+        " alice-x",
+        "alice-x\0",
+        "alic\u0435-x",
+        "alice-x\n",
+        "ali\u200bce-x",
+    ],
 )
 def test_p_pw_3_look_alikes_are_neither_made_nor_logged_in(spelling: str, service: Service) -> None:
     outcome(lambda: service.register(username="alice-x"))
@@ -272,7 +281,9 @@ def test_p_pw_1_a_stale_hash_is_renewed_at_login(tmp_path: Path, redis: Server) 
         ("abcde" * 205, False),  # over 1024 bytes
     ],
 )
-def test_p_pw_2_the_policy_for_new_passwords(password: str, accepted: bool, service: Service) -> None:
+def test_p_pw_2_the_policy_for_new_passwords(
+    password: str, accepted: bool, service: Service
+) -> None:
     fields = {"username": f"own-name-of-mine{'-x' if accepted else ''}", "password": password}
     if not accepted:
         refusal = refused(lambda: service.register(email="own@mail.test.example", **fields))
@@ -313,6 +324,7 @@ def test_the_published_policy_is_the_one_that_is_enforced(tmp_path: Path, redis:
         assert refused(lambda: service.register(password=longest + "a")).fields == ("password",)
 
 
+@pytest.mark.xdist_group("costly hashes")
 def test_p_flt_4_a_flood_of_logins_is_shed_and_holds_up_no_verification(
     tmp_path: Path, redis: Server
 ) -> None:
@@ -339,6 +351,7 @@ def test_p_flt_4_a_flood_of_logins_is_shed_and_holds_up_no_verification(
         assert slowest < 1
 
 
+@pytest.mark.xdist_group("costly hashes")
 def test_p_thr_2_a_login_that_was_shed_takes_no_attempt(tmp_path: Path, redis: Server) -> None:
     costly = {"argon2_time_cost": 3, "argon2_memory_cost_kib": 65536}
     with running(data=tmp_path, redis_url=redis.url, **costly) as service:

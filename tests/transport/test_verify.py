@@ -25,7 +25,9 @@ from tests.transport.calls import outcome, refused
 from tests.verify.hostile import HOSTILE
 
 SENDABLE = {
-    name: token for name, (token, _) in HOSTILE.items() if not any("\ud800" <= c < "\ue000" for c in token)
+    name: token
+    for name, (token, _) in HOSTILE.items()
+    if not any("\ud800" <= c < "\ue000" for c in token)
 }
 """What can stand in a string of protobuf at all."""
 
@@ -162,7 +164,9 @@ def test_a_missing_scope_is_told_of_active_tokens_only(service: Service) -> None
     assert dead.reason == "TOKEN_INACTIVE"
 
 
-@pytest.mark.parametrize("audience", ["auths", "authsvc2", "AUTHSVC", "*", "authsvc,orders", "authsvc "])
+@pytest.mark.parametrize(
+    "audience", ["auths", "authsvc2", "AUTHSVC", "*", "authsvc,orders", "authsvc "]
+)
 def test_the_audience_is_matched_exactly(audience: str, service: Service) -> None:
     token = service.register().tokens.access_token
     assert outcome(lambda: verify(service, token, audience=audience)) == "TOKEN_INACTIVE"
