@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.service import Service, running
 from tests.stores.hot.servers import valkey
+
+
+settings.register_profile("busy machine", deadline=None)  # how long it takes proves nothing
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(name="service", scope="session")

@@ -1,5 +1,6 @@
 """The real thing: `authsvc up` as a tree of processes, to be killed anywhere."""
 
+import os
 import re
 import signal
 import subprocess
@@ -15,6 +16,15 @@ from tests.faults.outage import is_serving, seconds_until
 from tests.porch.processes import children_of, clean_environment, exists
 
 AUTHSVC = Path(sys.executable).parent / "authsvc"
+# It dies with the tests, also when they are killed.
+_LAUNCH = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("the parent has died")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 _SETTINGS = {
     "AUTHSVC_WORKERS": "2",
     "AUTHSVC_ARGON2_TIME_COST": "1",
@@ -72,7 +82,7 @@ def tree(home: Path, *, listen: str = "127.0.0.1:0", **environment: str) -> Iter
         output.open("wb") as file,
         (home / "log").open("ab") as log,
         subprocess.Popen(
-            [AUTHSVC, "up", *options],
+            [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), AUTHSVC, "up", *options],
             stdout=file,
             stderr=log,
             env=clean_environment(**{**_SETTINGS, **environment}),

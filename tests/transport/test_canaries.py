@@ -74,11 +74,11 @@ class Teller:
         self.errors += [t if isinstance(t, bytes) else str(t).encode() for t in texts]
 
 
-@pytest.fixture(name="story", scope="module")
-def _story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+@pytest.fixture(name="story", scope="session")
+def _story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     data = Path(tmp_path_factory.mktemp("canaries"))
     with valkey() as server, logged("debug") as log:
-        yield tell(data, server, log)
+        return tell(data, server, log)
 
 
 def tell(data: Path, server: Server, log: Log) -> Story:

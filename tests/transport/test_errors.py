@@ -135,7 +135,7 @@ def test_a_store_that_does_not_answer_is_unavailable_with_retry_info(
 _TOKENS: dict[str, tuple[str, str]] = {}
 
 
-@pytest.fixture(name="stopped", scope="module")
+@pytest.fixture(name="stopped", scope="session")
 def _stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose Redis is gone."""
     data = Path(tmp_path_factory.mktemp("stopped"))

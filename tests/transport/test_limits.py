@@ -148,11 +148,11 @@ def test_p_api_1_a_deadline_that_has_passed_is_told(service: Service) -> None:
     assert answer.status == DEADLINE_EXCEEDED
 
 
-@pytest.fixture(name="slow", scope="module")
+@pytest.fixture(name="slow", scope="session")
 def _slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose hashes take longer than its calls may."""
     data = Path(tmp_path_factory.mktemp("slow"))
-    costs = {"argon2_time_cost": 32, "argon2_memory_cost_kib": 98304, "server_deadline": "1s"}
+    costs = {"argon2_time_cost": 64, "argon2_memory_cost_kib": 49152, "server_deadline": "1s"}
     with valkey() as server, running(data=data, redis_url=server.url, **costs) as service:
         yield service
 

@@ -220,7 +220,9 @@ def test_introspection_knows_both_kinds_of_token(service: Service) -> None:
 
 def test_p_rev_8_revoking_says_nothing_and_may_be_repeated(service: Service) -> None:
     tokens = service.register().tokens
-    for token in ("", "x", "asr_", "asr_" + "A" * 90, tokens.access_token, tokens.access_token):
+    other = service.register().tokens.access_token  # so that there is a revision
+    dead = ("", "x", "asr_", "asr_" + "A" * 90)
+    for token in (other, *dead, tokens.access_token, tokens.access_token):
         assert service.token.RevokeToken(RevokeTokenRequest(token=token)).revision > 0
     assert outcome(lambda: verify(service, tokens.access_token)) == "TOKEN_INACTIVE"
     service.auth.Refresh(RefreshRequest(refresh_token=tokens.refresh_token))

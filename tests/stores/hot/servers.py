@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 _PR_SET_PDEATHSIG = 1
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class Server:
