@@ -44,6 +44,8 @@ def configure(*, level: str, log_format: Literal["json", "console"], stream: Tex
     # What libraries do step by step is of interest only to whoever debugs.
     least = _LEVELS[level] if level == "debug" else max(_LEVELS[level], logging.WARNING)
     logging.basicConfig(handlers=[_LibraryHandler()], level=least, force=True)
+    # For metadata that is not UTF-8, grpcio logs a traceback that quotes it.
+    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
 
 

@@ -43,4 +43,4 @@ class KeyAdministration:
         return revocation.revision
 
     def _note(self, call: Call, kind: EventType, key_id: KeyId) -> None:
-        self._record(Event(type=kind, actor=call.client_id, peer=call.peer, subject=key_id))
+        self._record(Event(type=kind, actor=call.actor, peer=call.peer, subject=key_id))

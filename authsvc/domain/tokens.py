@@ -16,8 +16,8 @@ from authsvc.domain.identifiers import (
     encode_id,
     new_token_id,
 )
-from authsvc.domain.keys import SigningKey
 from authsvc.domain.sessions import Session
+from authsvc.domain.signing_keys import SigningKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,12 @@ class Health(HealthServicer):  # type: ignore[misc]  # it ships without types
         self._notifier = ThreadPoolExecutor(1, thread_name_prefix="health")
         super().__init__(experimental_non_blocking=True, experimental_thread_pool=self._notifier)
         self._serving: dict[str, bool] = {}
+        self._is_stopped = False
 
     def update(self, serving: Mapping[str, bool]) -> None:
         """Say which services can answer; watchers are told of what has changed."""
+        if self._is_stopped:  # a probe that hung may come back during the drain
+            return
         for service, is_serving in serving.items():
             if self._serving.get(service) is not is_serving:
                 self._serving[service] = is_serving
@@ -32,6 +35,7 @@ class Health(HealthServicer):  # type: ignore[misc]  # it ships without types
 
     def stop(self) -> None:
         """Say for good that nothing answers any longer."""
+        self._is_stopped = True
         self._serving = dict.fromkeys(self._serving, False)
         self.enter_graceful_shutdown()
 

@@ -24,7 +24,9 @@ from google.protobuf.message import DecodeError, Message
 
 from authsvc import telemetry
 from authsvc.errors import (
+    AccessDenied,
     AuthError,
+    CallerUnauthenticated,
     DeadlineExceeded,
     FieldViolation,
     InvalidRequest,
@@ -199,6 +201,8 @@ def _note_failure(method: str, error: AuthError) -> None:
     """Log what an operator must look at; refusals are counted, and events are the domain's."""
     if isinstance(error, StoreUnavailable):
         _log.error("store unavailable", method=method, detail=str(error))
+    elif isinstance(error, AccessDenied | CallerUnauthenticated):  # ASVS 16.3.2
+        _log.warning("access refused", method=method, error=type(error).__name__)
     elif isinstance(error, RetryableError | DeadlineExceeded):
         _log.warning("call shed", method=method, error=type(error).__name__)
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, update
 
 from authsvc.domain.identifiers import KeyId
-from authsvc.domain.keys import SigningKey
 from authsvc.domain.revocation import RevocationKind
+from authsvc.domain.signing_keys import SigningKey
 from authsvc.errors import KeyNotFound
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal

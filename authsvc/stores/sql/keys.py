@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from authsvc.domain.identifiers import KeyId
-from authsvc.domain.keys import SigningKey
 from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.domain.signing_keys import SigningKey
 from authsvc.errors import KeyNotFound
 from authsvc.stores.sql.journal import append_within, lock_head
 from authsvc.stores.sql.schema import signing_keys

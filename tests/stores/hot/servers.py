@@ -1,6 +1,5 @@
 """Real servers for the tests, on a unix socket in a short directory; they die with the tests."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -16,8 +15,17 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-_PR_SET_PDEATHSIG = 1
 _PATIENCE = 60.0
+
+# Not a preexec_fn: that runs Python between fork and exec, which the threads of gRPC make hang.
+_LAUNCH = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("the parent has died")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Server:
@@ -38,12 +46,12 @@ class Server:
         """Start it, with what its directory holds."""
         self._process = subprocess.Popen(
             [
+                *(sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid())),
                 *(self._binary, "--port", "0", "--unixsocket", f"{self.directory}/s"),
                 *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),
                 *("--appendfsync", "always", *options),
             ],
             stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - sets one flag
         )
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
@@ -112,8 +120,3 @@ def _server(binary: str) -> Iterator[Server]:
             yield server
         finally:
             server.kill()
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
