@@ -12,7 +12,7 @@ from authsvc.domain.accounts import (
 )
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revoker
 from authsvc.errors import AccountNotFound
@@ -102,7 +102,7 @@ class AccountDirectory:
             account_id, now=self._clock(), end_tokens=self._end_tokens("account deleted")
         )
         revision = self._revoker.put_in_force(revocation)
-        self._note(call, EventType.ACCOUNT_DELETED, account_id)
+        self._record(call.event(EventType.ACCOUNT_DELETED, subject=account_id))
         return revision
 
     def _change(
@@ -117,11 +117,8 @@ class AccountDirectory:
             account_id, change, now=self._clock(), end_tokens=end_tokens
         )
         revision = self._revoker.put_in_force(revocation)
-        self._note(call, kind, account_id)
+        self._record(call.event(kind, subject=account_id))
         return account, revision
 
     def _end_tokens(self, reason: str) -> EndTokens:
         return EndTokens(reason=reason, remember_until=self._revoker.remember_account())
-
-    def _note(self, call: Call, kind: EventType, account_id: AccountId) -> None:
-        self._record(Event(type=kind, actor=call.actor, peer=call.peer, subject=account_id))

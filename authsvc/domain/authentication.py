@@ -16,7 +16,7 @@ from authsvc.domain.accounts import (
 )
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.passwords import PasswordPolicy, Passwords
@@ -103,7 +103,9 @@ class Authenticator:
         self._grants.check(request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
-        self._note(call, EventType.LOGIN, account, session_id=tokens.session_id)
+        self._record(
+            call.event(EventType.LOGIN, subject=account.account_id, session_id=tokens.session_id)
+        )
         return tokens
 
     def register(
@@ -129,7 +131,9 @@ class Authenticator:
         self._grants.check(request, roles=())
         account = self.create(call, new)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
-        self._note(call, EventType.LOGIN, account, session_id=tokens.session_id)
+        self._record(
+            call.event(EventType.LOGIN, subject=account.account_id, session_id=tokens.session_id)
+        )
         return account, tokens
 
     def create(self, call: Call, new: NewAccount) -> Account:
@@ -161,7 +165,7 @@ class Authenticator:
             password_change_time=now if new.password is not None else None,
         )
         self._accounts.create(account)
-        self._note(call, EventType.ACCOUNT_CREATED, account)
+        self._record(call.event(EventType.ACCOUNT_CREATED, subject=account.account_id))
         return account
 
     def change_password(self, call: Call, current: str, new: str) -> tuple[int, Tokens]:
@@ -190,7 +194,11 @@ class Authenticator:
         account, revision = self._replace_password(call, account, new)
         request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
-        self._note(call, EventType.PASSWORD_CHANGED, account, session_id=tokens.session_id)
+        self._record(
+            call.event(
+                EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=tokens.session_id
+            )
+        )
         return revision, tokens
 
     def _check_password(self, call: Call, identifier: str, password: str) -> Account:
@@ -272,26 +280,6 @@ class Authenticator:
         return Bucket(name=name, key=key, limit=limit, window=self._limits.window)
 
     def _fail(self, call: Call, kind: EventType, account: Account | None, reason: str) -> NoReturn:
-        self._note(call, kind, account, reason=reason)
+        subject = account.account_id if account else ""
+        self._record(call.event(kind, subject=subject, failure=reason))
         raise InvalidCredentials(reason)
-
-    def _note(
-        self,
-        call: Call,
-        kind: EventType,
-        account: Account | None,
-        *,
-        session_id: str = "",
-        reason: str = "",
-    ) -> None:
-        self._record(
-            Event(
-                type=kind,
-                actor=call.actor,
-                peer=call.peer,
-                subject=account.account_id if account else "",
-                session_id=session_id,
-                succeeded=not reason,
-                reason=reason,
-            )
-        )

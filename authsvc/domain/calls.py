@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from authsvc.domain.events import Event, EventType
 from authsvc.domain.identifiers import AccountId
 from authsvc.errors import AccessDenied, TokenRequired
 from authsvc.verify.claims import Claims
@@ -31,6 +32,26 @@ class Call:
     def actor(self) -> str:
         """Who acts: the account whose access token came along, else the calling service."""
         return self.claims.subject if self.claims is not None else self.client_id
+
+    def event(
+        self,
+        kind: EventType,
+        *,
+        subject: str = "",
+        session_id: str = "",
+        failure: str = "",
+        note: str = "",
+    ) -> Event:
+        """Give the event of an act of this call; it succeeded unless a failure is named."""
+        return Event(
+            type=kind,
+            actor=self.actor,
+            peer=self.peer,
+            subject=subject,
+            session_id=session_id,
+            succeeded=not failure,
+            reason=failure or note,
+        )
 
     def holds(self, scope: str) -> bool:
         """Say whether the calling service or the account that calls holds a scope."""

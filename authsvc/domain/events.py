@@ -38,7 +38,7 @@ class Event:
     session_id: str = ""
     succeeded: bool = True
     reason: str = ""
-    """Why it failed, in a constant word."""
+    """Why it failed or how it came about, in constant words."""
 
 
 EventSink = Callable[[Event], None]

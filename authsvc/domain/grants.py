@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.identifiers import SessionId, account_partition, new_session_id
 from authsvc.domain.refresh_tokens import (
     NONCE_BYTES,
@@ -190,13 +190,11 @@ class Grants:
         if rotation.outcome is RotationOutcome.REUSED:
             self._end_reused(call, session)
         self._record(
-            Event(
-                type=EventType.SESSION_REFRESHED,
-                actor=call.actor,
-                peer=call.peer,
+            call.event(
+                EventType.SESSION_REFRESHED,
                 subject=session.account_id,
                 session_id=session.session_id,
-                reason="repeated" if rotation.outcome is RotationOutcome.REPEATED else "",
+                note="repeated" if rotation.outcome is RotationOutcome.REPEATED else "",
             )
         )
         return self._issue(session, token.nonce, now)
@@ -238,27 +236,22 @@ class Grants:
         self._revoker.revoke_sessions(ended, reason="session limit")
         for session_id in ended:
             self._record(
-                Event(
-                    type=EventType.SESSION_REVOKED,
-                    actor=call.actor,
-                    peer=call.peer,
+                call.event(
+                    EventType.SESSION_REVOKED,
                     subject=account.account_id,
                     session_id=session_id,
-                    reason="session limit",
+                    note="session limit",
                 )
             )
 
     def _end_reused(self, call: Call, session: Session) -> None:
         self._revoker.revoke_sessions([session.session_id], reason="refresh token reused")
         self._record(
-            Event(
-                type=EventType.REFRESH_TOKEN_REUSED,
-                actor=call.actor,
-                peer=call.peer,
+            call.event(
+                EventType.REFRESH_TOKEN_REUSED,
                 subject=session.account_id,
                 session_id=session.session_id,
-                succeeded=False,
-                reason="reused",
+                failure="reused",
             )
         )
         detail = "reused"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from authsvc.domain.calls import Call
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.identifiers import KeyId
 from authsvc.domain.keys import Keys, KeyStanding
@@ -24,7 +24,7 @@ class KeyAdministration:
     def rotate(self, call: Call, *, activate_immediately: bool) -> KeyStanding:
         """Make the next key, or give the one that already waits to sign."""
         standing = self._keys.rotate(activate_immediately=activate_immediately)
-        self._note(call, EventType.KEY_ROTATED, standing.key.key_id)
+        self._record(call.event(EventType.KEY_ROTATED, subject=standing.key.key_id))
         return standing
 
     def revoke(self, call: Call, key_id: KeyId) -> int:
@@ -39,8 +39,5 @@ class KeyAdministration:
         """
         revocation = self._keys.revoke(key_id, reason="revoked")
         self._fence.enforce()
-        self._note(call, EventType.KEY_REVOKED, key_id)
+        self._record(call.event(EventType.KEY_REVOKED, subject=key_id))
         return revocation.revision
-
-    def _note(self, call: Call, kind: EventType, key_id: KeyId) -> None:
-        self._record(Event(type=kind, actor=call.actor, peer=call.peer, subject=key_id))

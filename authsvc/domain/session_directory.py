@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from authsvc.domain.accounts import AccountChange, AccountStore, EndTokens
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.identifiers import AccountId, SessionId
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.sessions import Session, SessionStore
@@ -72,7 +72,7 @@ class SessionDirectory:
             raise SessionNotFound(session_id)
         revision, _ = self._revoker.revoke_sessions([session_id], reason="revoked")
         subject = session.account_id if session else ""
-        self._note(call, EventType.SESSION_REVOKED, subject, session_id)
+        self._record(call.event(EventType.SESSION_REVOKED, subject=subject, session_id=session_id))
         return revision
 
     def revoke_all(self, call: Call, requested: str, *, keep: str = "") -> tuple[int, int]:
@@ -91,7 +91,7 @@ class SessionDirectory:
         """
         account_id = call.account(requested, scope=WRITE)
         result = self._end_others(account_id, keep) if keep else self._end_every(account_id)
-        self._note(call, EventType.SESSIONS_REVOKED, account_id, keep)
+        self._record(call.event(EventType.SESSIONS_REVOKED, subject=account_id, session_id=keep))
         return result
 
     def _end_others(self, account_id: AccountId, keep: str) -> tuple[int, int]:
@@ -113,14 +113,3 @@ class SessionDirectory:
     @staticmethod
     def _is_own(call: Call, session_id: SessionId) -> bool:
         return call.claims is not None and call.claims.session_id == session_id
-
-    def _note(self, call: Call, kind: EventType, subject: str, session_id: str) -> None:
-        self._record(
-            Event(
-                type=kind,
-                actor=call.actor,
-                peer=call.peer,
-                subject=subject,
-                session_id=session_id,
-            )
-        )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import Grants
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
 from authsvc.domain.keys import Keys
@@ -186,7 +186,11 @@ class Verification:
             expire_time=datetime.fromtimestamp(claims.expires_at, UTC),
             reason="revoked",
         )
-        self._note(call, EventType.TOKEN_REVOKED, claims.token_id, claims.session_id)
+        self._record(
+            call.event(
+                EventType.TOKEN_REVOKED, subject=claims.token_id, session_id=claims.session_id
+            )
+        )
         return revision
 
     def end_session(self, call: Call, refresh_token: str) -> int:
@@ -203,7 +207,11 @@ class Verification:
         if session is None:
             return self._revoker.head()
         revision, _ = self._revoker.revoke_sessions([session.session_id], reason="logout")
-        self._note(call, EventType.SESSION_REVOKED, session.account_id, session.session_id)
+        self._record(
+            call.event(
+                EventType.SESSION_REVOKED, subject=session.account_id, session_id=session.session_id
+            )
+        )
         return revision
 
     def _read(self, access_token: str, audience: str) -> Claims:
@@ -244,17 +252,6 @@ class Verification:
         if min_revision > self._revoker.head():
             raise RevisionNotReached
         return min_revision
-
-    def _note(self, call: Call, kind: EventType, subject: str, session_id: str) -> None:
-        self._record(
-            Event(
-                type=kind,
-                actor=call.actor,
-                peer=call.peer,
-                subject=subject,
-                session_id=session_id,
-            )
-        )
 
 
 def _with_its_key(read: Callable[[], Claims], *, look: Callable[[], None]) -> Claims:

@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.domain.keys import (
-    KeyPolicy,
-    Keys,
-    KeyState,
-    SigningKey,
-    generate_key,
-    standings,
-)
+from authsvc.domain.keys import KeyPolicy, Keys, KeyState, standings
+from authsvc.domain.signing_keys import SigningKey, generate_key
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.keys import SqlKeyStore

@@ -33,9 +33,18 @@ def _authsvc(
 def test_help_lists_the_commands() -> None:
     told = _authsvc("--help").stdout
 
-    for (
-        command
-    ) in ["up", "serve", "demo", "healthcheck", "check-config", "migrate", "accounts", "sessions", "keys", "services"]:
+    for command in [
+        "up",
+        "serve",
+        "demo",
+        "healthcheck",
+        "check-config",
+        "migrate",
+        "accounts",
+        "sessions",
+        "keys",
+        "services",
+    ]:
         assert f"  {command} " in told
 
 

@@ -39,7 +39,9 @@ def test_p_obs_1_what_looks_like_a_secret_is_taken_out_wherever_it_stands(
 ) -> None:
     log = telemetry.get_logger("test")
 
-    log.info("got " + secret + " somehow", note=f"x={secret}", deep={"list": [secret, {"k": secret}]})
+    log.info(
+        "got " + secret + " somehow", note=f"x={secret}", deep={"list": [secret, {"k": secret}]}
+    )
     logging.getLogger("library").warning("failed for %s", secret)
     try:
         raise ValueError(secret)

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61uthn/v1/session.proto\x12\x08\x61uthn.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x01\n\x06\x43lient\x12)\n\nip_address\x18\x01 \x01(\tB\n\xbaH\x07r\x02p\x01\xd8\x01\x01R\tipAddress\x12\'\n\nuser_agent\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tuserAgent\x12%\n\tdevice_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x01R\x08\x64\x65viceId\"\x95\x04\n\x07Session\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1d\n\naccount_id\x18\x02 \x01(\tR\taccountId\x12\x1b\n\tclient_id\x18\x03 \x01(\tR\x08\x63lientId\x12\x1a\n\x08\x61udience\x18\x04 \x01(\tR\x08\x61udience\x12\x16\n\x06scopes\x18\x05 \x03(\tR\x06scopes\x12(\n\x06\x63lient\x18\x06 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12>\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastUseTime\x12;\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12L\n\x14\x61\x62solute_expire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x12\x61\x62soluteExpireTime\x12\x37\n\tauth_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x61uthTime\x12\x10\n\x03\x61mr\x18\x0c \x03(\tR\x03\x61mrb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61uthn/v1/session.proto\x12\x08\x61uthn.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x01\n\x06\x43lient\x12+\n\nip_address\x18\x01 \x01(\tB\x0c\xbaH\tr\x04(@p\x01\xd8\x01\x01R\tipAddress\x12\'\n\nuser_agent\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tuserAgent\x12%\n\tdevice_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x01R\x08\x64\x65viceId\"\x95\x04\n\x07Session\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1d\n\naccount_id\x18\x02 \x01(\tR\taccountId\x12\x1b\n\tclient_id\x18\x03 \x01(\tR\x08\x63lientId\x12\x1a\n\x08\x61udience\x18\x04 \x01(\tR\x08\x61udience\x12\x16\n\x06scopes\x18\x05 \x03(\tR\x06scopes\x12(\n\x06\x63lient\x18\x06 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12>\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastUseTime\x12;\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12L\n\x14\x61\x62solute_expire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x12\x61\x62soluteExpireTime\x12\x37\n\tauth_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x61uthTime\x12\x10\n\x03\x61mr\x18\x0c \x03(\tR\x03\x61mrb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authn.v1.session_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CLIENT'].fields_by_name['ip_address']._loaded_options = None
-  _globals['_CLIENT'].fields_by_name['ip_address']._serialized_options = b'\272H\007r\002p\001\330\001\001'
+  _globals['_CLIENT'].fields_by_name['ip_address']._serialized_options = b'\272H\tr\004(@p\001\330\001\001'
   _globals['_CLIENT'].fields_by_name['user_agent']._loaded_options = None
   _globals['_CLIENT'].fields_by_name['user_agent']._serialized_options = b'\272H\005r\003(\200\004'
   _globals['_CLIENT'].fields_by_name['device_id']._loaded_options = None
   _globals['_CLIENT'].fields_by_name['device_id']._serialized_options = b'\272H\005r\003(\200\001'
   _globals['_CLIENT']._serialized_start=99
-  _globals['_CLIENT']._serialized_end=230
-  _globals['_SESSION']._serialized_start=233
-  _globals['_SESSION']._serialized_end=766
+  _globals['_CLIENT']._serialized_end=232
+  _globals['_SESSION']._serialized_start=235
+  _globals['_SESSION']._serialized_end=768
 # @@protoc_insertion_point(module_scope)
