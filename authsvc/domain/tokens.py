@@ -1,5 +1,6 @@
 """Access tokens: how they are issued (RFC 9068). How they are checked stands in `verify/`."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,9 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_seed_keypair
 
 from authsvc.domain.identifiers import (
+    KeyId,
     TokenId,
     account_partition,
     decode_id,
@@ -38,8 +42,8 @@ class TokenIssuer:
         self._issuer = issuer
         self._lifetime = lifetime
         self._signing_key = signing_key
-        self._loaded: tuple[SigningKey, Any] | None = None
-        self._loading = threading.Lock()
+        self._prepared: tuple[KeyId, _Sign] | None = None
+        self._preparing = threading.Lock()
 
     def issue(self, session: Session, *, now: datetime) -> AccessToken:
         """Sign a token for a session; it never outlives the session's absolute end.
@@ -48,7 +52,7 @@ class TokenIssuer:
             StoreUnavailable: There is no active signing key.
 
         """
-        key, private_key = self._load(self._signing_key())
+        sign = self._signer(self._signing_key())
         token_id = new_token_id(account_partition(session.account_id))
         issued_at = int(now.timestamp())
         ends = min(now + self._lifetime, session.absolute_expire_time)
@@ -69,22 +73,63 @@ class TokenIssuer:
             "auth_time": int(session.auth_time.timestamp()),
             "epoch": session.epoch,
         }
-        text = jwt.encode(
-            claims, private_key, key.algorithm, headers={"kid": key.key_id, "typ": "at+jwt"}
-        )
         return AccessToken(
-            text=_with_low_s(text) if key.algorithm == "ES256" else text,
+            text=sign(claims),
             token_id=token_id,
             expire_time=datetime.fromtimestamp(expires_at, now.tzinfo),
         )
 
-    def _load(self, key: SigningKey) -> tuple[SigningKey, Any]:
-        loaded = self._loaded
-        if loaded is None or loaded[0].key_id != key.key_id:
-            with self._loading:
-                loaded = (key, load_der_private_key(key.private_key, password=None))
-                self._loaded = loaded
-        return loaded
+    def _signer(self, key: SigningKey) -> "_Sign":
+        prepared = self._prepared
+        if prepared is None or prepared[0] != key.key_id:
+            with self._preparing:
+                prepared = (key.key_id, _SIGNERS[key.algorithm](key))
+                self._prepared = prepared
+        return prepared[1]
+
+
+_Claims = dict[str, Any]
+_Sign = Callable[[_Claims], str]
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _eddsa_signer(key: SigningKey) -> _Sign:
+    """Sign with PyNaCl and a header made once: in half the time of PyJWT with cryptography."""
+    private_key = load_der_private_key(key.private_key, password=None)
+    if not isinstance(private_key, Ed25519PrivateKey):
+        message = f"{key.key_id} is no Ed25519 key"
+        raise TypeError(message)
+    _, secret = crypto_sign_seed_keypair(private_key.private_bytes_raw())
+    header = encode_id(_encode_json({"alg": "EdDSA", **_header(key)}).encode())
+
+    def sign(claims: _Claims) -> str:
+        signing_input = f"{header}.{encode_id(_encode_json(claims).encode())}"
+        signature = crypto_sign(signing_input.encode(), secret)[:crypto_sign_BYTES]
+        return f"{signing_input}.{encode_id(signature)}"
+
+    return sign
+
+
+def _pyjwt_signer(key: SigningKey) -> _Sign:
+    private_key: Any = load_der_private_key(key.private_key, password=None)
+    headers = _header(key)
+    return lambda claims: jwt.encode(claims, private_key, key.algorithm, headers=headers)
+
+
+def _es256_signer(key: SigningKey) -> _Sign:
+    sign = _pyjwt_signer(key)
+    return lambda claims: _with_low_s(sign(claims))
+
+
+_SIGNERS: dict[str, Callable[[SigningKey], _Sign]] = {
+    "EdDSA": _eddsa_signer,
+    "ES256": _es256_signer,
+    "RS256": _pyjwt_signer,
+}
+
+
+def _header(key: SigningKey) -> dict[str, str]:
+    return {"kid": key.key_id, "typ": "at+jwt"}
 
 
 def _with_low_s(text: str) -> str:

@@ -20,8 +20,8 @@ and alike.
 The dictionary is part of the format: changing it makes every open session unreadable.
 """
 
-import ipaddress
 import json
+import socket
 import struct
 import zlib
 from datetime import timedelta
@@ -63,6 +63,9 @@ _DICTIONARY = (
     b'"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)'
     b' Chrome/140.0.0.0 Safari/537.36"]'
 )
+
+
+_IPV4_BYTES = 4
 
 
 def pack(session: Session) -> bytes:
@@ -122,7 +125,8 @@ def unpack(session_id: SessionId, record: bytes) -> Session:
     address = record[rest:texts]
     audience, scopes, roles, amr, device_id, ip_address, user_agent = _inflate(record[texts:])
     if address:
-        ip_address = str(ipaddress.ip_address(address))
+        family = socket.AF_INET if len(address) == _IPV4_BYTES else socket.AF_INET6
+        ip_address = socket.inet_ntop(family, address)
     return Session(
         session_id=session_id,
         account_id=account_id,
@@ -162,11 +166,14 @@ def _pack_times(session: Session, address_length: int) -> bytes:
 
 def _pack_address(text: str) -> bytes:
     """Give the bytes of an address that has come in its one canonical spelling, else nothing."""
-    try:
-        packed = ipaddress.ip_address(text).packed
-    except ValueError:
-        return b""
-    return packed if str(ipaddress.ip_address(packed)) == text else b""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            packed = socket.inet_pton(family, text)
+        except (OSError, ValueError):
+            continue
+        if socket.inet_ntop(family, packed) == text:
+            return packed
+    return b""
 
 
 def _deflate(texts: tuple[object, ...]) -> bytes:
