@@ -15,6 +15,8 @@ IDS = ("P3",)
 
 _LOGIN = "/authn.v1.AuthService/Login"
 _SLOTS = 8
+_ACCOUNTS = 100
+"""So many that none reaches its limit of sessions, past which each login must end one durably."""
 _SETTLE_SECONDS = 2.0
 _PERMITS = 1
 """Hashes that a worker computes at a time."""
@@ -69,7 +71,7 @@ def measure(options: Options) -> Iterator[Result]:
 def _make_accounts(address: str) -> list[LoginRequest]:
     requests = []
     with harness.stubs(address) as stubs:
-        for number in range(_SLOTS):
+        for number in range(_ACCOUNTS):
             username = f"person{number}"
             stubs.auth.Register(RegisterRequest(username=username, password=harness.PASSWORD))
             requests.append(LoginRequest(identifier=username, password=harness.PASSWORD))

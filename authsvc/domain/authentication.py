@@ -1,7 +1,7 @@
 """The recipe of login, readable from top to bottom; with it register and change of password."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -127,9 +127,9 @@ class Authenticator:
             detail = "registration is closed"
             raise AccessDenied(detail)
         bucket = self._bucket("register-peer", call.peer, self._limits.registrations_per_peer)
-        self._throttle.reserve([bucket], now=self._clock())
         self._grants.check(request, roles=())
-        account = self.create(call, new)
+        with self._attempt(bucket):
+            account = self.create(call, new)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
         self._record(
             call.event(EventType.LOGIN, subject=account.account_id, session_id=tokens.session_id)
@@ -264,13 +264,9 @@ class Authenticator:
         try:
             yield
         except (Overloaded, StoreUnavailable):  # before anything was hashed
-            self._give_back(buckets)
+            self._throttle.release(buckets)
             raise
-        self._give_back(buckets)
-
-    def _give_back(self, buckets: Sequence[Bucket]) -> None:
-        for bucket in buckets:
-            self._throttle.release(bucket)
+        self._throttle.release(buckets)
 
     def _login_bucket(self, identifier: str) -> Bucket:
         one_spelling = unicodedata.normalize("NFKC", identifier).casefold()

@@ -31,5 +31,5 @@ class Throttle(Protocol):
 
         """
 
-    def release(self, bucket: Bucket) -> None:
-        """Give an attempt back: it was none, or it succeeded."""
+    def release(self, buckets: Sequence[Bucket]) -> None:
+        """Give an attempt of each bucket back: it was none, or it succeeded."""

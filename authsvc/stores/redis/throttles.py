@@ -31,21 +31,23 @@ class RedisThrottle:
         now: datetime,  # noqa: ARG002 - windows are counted by the clock of Redis
     ) -> None:
         """See Throttle."""
-        taken: list[Bucket] = []
-        for bucket in buckets:
-            call = Call(_RESERVE, (_key(bucket),), (bucket.limit, bucket.window // _MILLISECOND))
-            (wait,) = self._connection.run_unfenced([call])
-            if wait:
-                self._give_back(taken)
-                raise TooManyAttempts(bucket.name, retry_after=wait * _MILLISECOND)
-            taken.append(bucket)
+        waits = self._connection.run_unfenced([_reservation(bucket) for bucket in buckets])
+        if not any(waits):
+            return
+        self._give_back([bucket for bucket, wait in zip(buckets, waits, strict=True) if not wait])
+        wait, bucket = max(zip(waits, buckets, strict=True), key=lambda pair: pair[0])
+        raise TooManyAttempts(bucket.name, retry_after=wait * _MILLISECOND)
 
-    def release(self, bucket: Bucket) -> None:
+    def release(self, buckets: Sequence[Bucket]) -> None:
         """See Throttle."""
-        self._give_back([bucket])
+        self._give_back(buckets)
 
     def _give_back(self, buckets: Sequence[Bucket]) -> None:
         self._connection.run_unfenced([Call(_RELEASE, (_key(bucket),)) for bucket in buckets])
+
+
+def _reservation(bucket: Bucket) -> Call:
+    return Call(_RESERVE, (_key(bucket),), (bucket.limit, bucket.window // _MILLISECOND))
 
 
 def _key(bucket: Bucket) -> bytes:

@@ -61,8 +61,8 @@ def test_a_refusal_takes_from_no_bucket(hot: Hot) -> None:
 def test_an_attempt_can_be_given_back_but_not_twice(hot: Hot) -> None:
     throttle = RedisThrottle(hot.connection)
     throttle.reserve([_bucket("a", 1)], now=NOW)
-    throttle.release(_bucket("a", 1))
-    throttle.release(_bucket("a", 1))
+    throttle.release([_bucket("a", 1)])
+    throttle.release([_bucket("a", 1)])
     assert _reserves(throttle, _bucket("a", 1))
     assert not _reserves(throttle, _bucket("a", 1))
 
