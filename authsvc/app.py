@@ -1,14 +1,12 @@
-"""The composition root: the one place that knows all rooms, and the only one that reads a clock."""
+"""The composition root: the one place that knows all rooms."""
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import grpc
-from grpc_health.v1 import health_pb2
 
 from authsvc import policies, telemetry
 from authsvc.config import Config, ConfigurationError
@@ -28,7 +26,7 @@ from authsvc.domain.revocation import CLOCK_BOUND, Revoker
 from authsvc.domain.session_directory import SessionDirectory
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.domain.verification import Verification
-from authsvc.duties import Duties, Duty, HealthCheck
+from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.errors import StoreUnavailable
 from authsvc.metrics import Metrics
 from authsvc.store_faults import SCHEMA_FAULT
@@ -48,11 +46,12 @@ from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
+from authsvc.system_clock import steady_clock
 from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
-from authsvc.transport.health import OVERALL, Health
+from authsvc.transport.health import Health
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -66,36 +65,6 @@ _events = telemetry.get_logger("authsvc.events")
 
 _LEASE = timedelta(seconds=60)
 _SECRET_BYTES = 32
-_SQL = frozenset(("sql",))
-_REDIS = frozenset(("redis",))
-_NEEDS = {
-    OVERALL: _SQL | _REDIS,
-    "authn.v1.AuthService": _SQL | _REDIS,
-    "authn.v1.TokenService": _REDIS,
-    "authn.v1.SessionService": _SQL | _REDIS,
-    "authn.v1.AccountService": _SQL,
-    "authn.v1.KeyService": _SQL | _REDIS,
-    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name: frozenset[str](),
-}
-"""The stores without which a service can't answer."""
-
-
-def steady_clock() -> Clock:
-    """Give a clock that a step of the system's can only put forward, never back (P-FLT-5).
-
-    It is the system's, or what that showed at the start and the time since, whichever is later.
-    """
-    origin = time.time() - _since_boot()
-
-    def now() -> datetime:
-        return datetime.fromtimestamp(max(time.time(), origin + _since_boot()), UTC)
-
-    return now
-
-
-def _since_boot() -> float:
-    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +238,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
     )
-    health_check = HealthCheck(needs=_NEEDS, update=health.update)
+    health_check = HealthCheck(needs=NEEDS, update=health.update)
     lease = RedisLease(redis, "housekeeping", _LEASE)
 
     def keep_house() -> None:
@@ -301,6 +270,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
                 every=1,
             ),
             Duty("health of redis", partial(health_check.probe, "redis", redis.ping), every=1),
+            Duty("unmarked revocations", revoker.mark_the_rest, every=1),
             Duty("keys", keys.reload, every=5),
             Duty("housekeeping", keep_house, every=30),
         ),

@@ -12,6 +12,20 @@ _STOP_SECONDS = 2.0
 _log = telemetry.get_logger("authsvc.duties")
 
 
+_SQL = frozenset(("sql",))
+_REDIS = frozenset(("redis",))
+NEEDS: Mapping[str, frozenset[str]] = {
+    "": _SQL | _REDIS,
+    "authn.v1.AuthService": _SQL | _REDIS,
+    "authn.v1.TokenService": _REDIS,
+    "authn.v1.SessionService": _SQL | _REDIS,
+    "authn.v1.AccountService": _SQL,
+    "authn.v1.KeyService": _SQL | _REDIS,
+    "grpc.health.v1.Health": frozenset(),
+}
+"""The stores without which a service can't answer."""
+
+
 class Duty:
     """Something to be done again and again. A store that does not answer is waited for."""
 

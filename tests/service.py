@@ -20,11 +20,12 @@ from authn.v1.token_service_pb2_grpc import TokenServiceStub
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
-from authsvc.app import App, build, steady_clock
+from authsvc.app import App, build
 from authsvc.config import load
 from authsvc.domain.clock import Clock
 from authsvc.stores.sql import migrate
 from authsvc.stores.sql.engine import connect
+from authsvc.system_clock import steady_clock
 
 PASSWORD = "violet kettle orbits 47 moons"
 CHEAPEST = {"argon2_time_cost": 1, "argon2_memory_cost_kib": 8, "argon2_parallelism": 1}

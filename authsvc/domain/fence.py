@@ -8,11 +8,12 @@ A revoked key changes the fence, which makes every worker load the key ring anew
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from authsvc.domain.clock import Clock
-from authsvc.domain.revocation import RevocationJournal, RevocationMarks
+from authsvc.domain.revocation import Revocation
 from authsvc.errors import StoreUnavailable
 
 _ATTEMPTS = 3
@@ -41,6 +42,20 @@ class FencedStore(Protocol):
         """
 
 
+class LiveRevocations(Protocol):
+    """The journal, as far as it must be applied again."""
+
+    def live(self, now: datetime) -> Iterator[Sequence[Revocation]]:
+        """Give all revocations still to be remembered, oldest first, in batches."""
+
+
+class AppliesRevocations(Protocol):
+    """The marks, as far as they are made again."""
+
+    def apply(self, revocations: Sequence[Revocation], *, now: datetime) -> int:
+        """Mark revocations; see `RevocationMarks.apply`."""
+
+
 class FenceKeeper:
     """Makes a doubtful Redis trustworthy again."""
 
@@ -48,8 +63,8 @@ class FenceKeeper:
         self,
         *,
         source: FenceSource,
-        journal: RevocationJournal,
-        marks: RevocationMarks,
+        journal: LiveRevocations,
+        marks: AppliesRevocations,
         fenced: FencedStore,
         reload_keys: Callable[[], None],
         clock: Clock,

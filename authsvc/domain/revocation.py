@@ -4,6 +4,7 @@ A revocation is committed to the journal (SQL), then marked where every check lo
 acknowledged. What is in the journal and not in Redis is put there by `domain/fence.py`.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
+from authsvc.errors import StoreUnavailable
 
 
 class RevocationKind(Enum):
@@ -145,6 +147,8 @@ class Revoker:
         self._marks = marks
         self._lifetimes = lifetimes
         self._clock = clock
+        self._unmarked: list[Revocation] = []
+        self._noting = threading.Lock()
 
     def head(self) -> int:
         """Give the latest revision of the journal."""
@@ -189,8 +193,33 @@ class Revoker:
         return revocation.revision
 
     def mark(self, revocations: Sequence[Revocation]) -> int:
-        """Put journalled revocations in force, and give how many open sessions they ended."""
-        return self._marks.apply(revocations, now=self._clock())
+        """Put journalled revocations in force, and give how many open sessions they ended.
+
+        Raises:
+            StoreUnavailable: They are in the journal alone. `mark_the_rest` will mark them, though
+                nobody was promised it; if this process ends before, the next one's restore.
+
+        """
+        try:
+            return self._marks.apply(revocations, now=self._clock())
+        except StoreUnavailable:
+            with self._noting:
+                self._unmarked.extend(revocations)
+            raise
+
+    def mark_the_rest(self) -> None:
+        """Mark what is in the journal and could not be marked at the time.
+
+        Raises:
+            StoreUnavailable: It still can't; it is kept for another time.
+
+        """
+        with self._noting:
+            unmarked = tuple(self._unmarked)
+        if unmarked:
+            self._marks.apply(unmarked, now=self._clock())
+            with self._noting:
+                del self._unmarked[: len(unmarked)]
 
     def remember_account(self) -> datetime:
         """Until when the end of all of an account's tokens must be remembered."""

@@ -11,8 +11,6 @@ from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.revocation import (
     Revocation,
     RevocationKind,
-    TokenMarks,
-    TokenNames,
 )
 from authsvc.errors import StoreUnavailable
 from tests.stores.races import at_once
@@ -72,18 +70,6 @@ class _Stores:
     def apply(self, revocations: Sequence[Revocation], *, now: datetime) -> int:
         self._step("apply")
         return 0
-
-    def append(self, *_: object, **__: object) -> Sequence[Revocation]:
-        raise NotImplementedError
-
-    def head(self) -> int:
-        raise NotImplementedError
-
-    def purge(self, now: datetime) -> int:
-        raise NotImplementedError
-
-    def check(self, tokens: Sequence[TokenNames]) -> Sequence[TokenMarks]:
-        raise NotImplementedError
 
 
 def _keeper(stores: _Stores) -> FenceKeeper:

@@ -24,6 +24,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from authsvc.domain.revocation import CLOCK_BOUND
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
+from tests.porch.processes import eventually
 from tests.promises.asking import (
     Pair,
     is_dead,
@@ -33,6 +34,7 @@ from tests.promises.asking import (
     verify_refusal,
 )
 from tests.service import PASSWORD, Service, bearer, reason
+from tests.stores.hot.servers import Server
 
 Revoke = Callable[[Service, TokenSet], int]
 
@@ -262,3 +264,20 @@ def test_p_rev_7_without_sql_no_revocation_is_acknowledged(own: Service) -> None
 
     assert verify_refusal(own, tokens.access_token) == "TOKEN_INACTIVE"
     assert refresh_refusal(own, tokens.refresh_token) == "INVALID_GRANT"
+
+
+def test_p_rev_7_what_was_journalled_and_not_marked_comes_into_force_by_itself(
+    own: Service, own_redis: Server
+) -> None:
+    """Redis refuses the mark; once it takes writes again, nobody has to call twice."""
+    made = own.register()
+    account_id = made.account.account_id
+    with own_redis.client() as client:
+        client.config_set("maxmemory", "1mb")
+        with pytest.raises(grpc.RpcError) as refused:
+            own.account.DisableAccount(DisableAccountRequest(account_id=account_id))
+        assert reason(refused.value) == "STORE_UNAVAILABLE"
+        assert verify_refusal(own, made.tokens.access_token) == ""
+        client.config_set("maxmemory", "0")
+
+    assert eventually(lambda: is_dead(own, made.tokens), seconds=5)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pymysql
 
@@ -56,14 +57,9 @@ class Server:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout
-        for pid in (self._process.pid, *map(int, listed.split())):
-            os.kill(pid, number)
+        server = psutil.Process(self._process.pid)
+        for process in (server, *server.children()):
+            process.send_signal(number)
 
 
 @contextmanager
