@@ -2,17 +2,19 @@
 
 import base64
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import grpc
 import pytest
-from authn.v1.account_service_pb2 import DisableAccountRequest
+from authn.v1.account_service_pb2 import ChangePasswordRequest, DisableAccountRequest
 from authn.v1.auth_service_pb2 import LogoutRequest, RefreshRequest
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from authn.v1.session_service_pb2 import RevokeSessionRequest
-from authn.v1.token_service_pb2 import RevokeTokenRequest
+from authn.v1.token_service_pb2 import IntrospectTokenRequest, RevokeTokenRequest
 
+from authsvc.configuration_values import decode_master_key
 from authsvc.domain.callers import (
     ApiKey,
     ServiceAccount,
@@ -20,8 +22,11 @@ from authsvc.domain.callers import (
     hash_api_key,
     new_api_key,
 )
+from authsvc.domain.refresh_tokens import NONCE_BYTES, RefreshTokenCodec
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
+from authsvc.stores.sql.settings import SqlSettings
 from tests.promises.asking import (
     Pair,
     events,
@@ -31,7 +36,7 @@ from tests.promises.asking import (
     verify,
     verify_refusal,
 )
-from tests.service import Service, reason
+from tests.service import PASSWORD, Service, bearer, reason
 from tests.stores.hot.servers import Server
 from tests.stores.races import at_once
 
@@ -248,3 +253,68 @@ def test_p_ref_9_one_session_too_many_ends_the_oldest_of_the_account_alone(own: 
     for tokens in (bystander, *later):
         assert verify_refusal(own, tokens.access_token) == ""
         assert refresh(own, tokens.refresh_token).session_id == tokens.session_id
+
+
+def _token_of_a_thief(service: Service, refresh_token: str) -> str:
+    """Make a token of the same session with the refresh key, but without its nonce."""
+    config = service.app.config
+    assert config.master_key is not None
+    engine = connect(config.sql_url())
+    try:
+        sealer = Sealer(decode_master_key(config.master_key.get_secret_value()))
+        codec = RefreshTokenCodec(SqlSettings(engine, sealer).secret("refresh key", 32))
+    finally:
+        engine.dispose()
+    return codec.encode(replace(codec.decode(refresh_token), nonce=bytes(NONCE_BYTES)))
+
+
+def test_p_ref_8_the_refresh_key_alone_neither_reads_nor_ends_nor_continues_a_session(
+    pair: Pair,
+) -> None:
+    tokens = pair.first.register().tokens
+    forged = _token_of_a_thief(pair.first, tokens.refresh_token)
+
+    pair.first.auth.Logout(LogoutRequest(refresh_token=forged))
+    pair.first.token.RevokeToken(RevokeTokenRequest(token=forged))
+
+    assert not pair.first.token.IntrospectToken(IntrospectTokenRequest(token=forged)).active
+    assert refresh_refusal(pair.first, forged) == "INVALID_GRANT"
+    assert verify(pair.first, tokens.access_token).session_id == tokens.session_id
+    assert refresh(pair.first, tokens.refresh_token).session_id == tokens.session_id
+
+
+def test_p_ref_9_what_the_cap_ended_stays_ended_though_redis_is_emptied(
+    own: Service, own_redis: Server
+) -> None:
+    made = own.register()
+    before = events(own, "session.revoked")
+    for _ in range(3):
+        own.login(made.account.username)
+    assert events(own, "session.revoked") == before + 1
+
+    with own_redis.client() as client:
+        client.flushall()
+
+    assert verify_refusal(own, made.tokens.access_token) == "TOKEN_INACTIVE"
+
+
+def test_p_ref_5_of_two_changes_of_one_password_one_counts(pair: Pair) -> None:
+    """Each knows the old password; the later must not undo the earlier."""
+    made = pair.first.register()
+    metadata = bearer(made.tokens.access_token)
+    passwords = [f"another kettle orbits {number} moons" for number in range(8)]
+
+    def change(number: int) -> str:
+        service = pair[number % 2]
+        request = ChangePasswordRequest(current_password=PASSWORD, new_password=passwords[number])
+        try:
+            service.account.ChangePassword(request, metadata=metadata)
+        except grpc.RpcError as error:
+            return reason(error)
+        return "changed"
+
+    outcomes = at_once([partial(change, number) for number in range(8)])
+
+    assert outcomes.count("changed") == 1
+    winner = passwords[outcomes.index("changed")]
+    assert pair.second.login(made.account.username, password=winner).session_id

@@ -102,6 +102,27 @@ def test_every_method_has_a_rule_and_the_public_ones_are_these() -> None:
     assert all(not rule(METHODS[name]).scope for name in PUBLIC)
 
 
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("GetSession", "TOKEN_REQUIRED"),
+        ("DisableAccount", "ACCESS_DENIED"),
+        ("RevokeKey", "ACCESS_DENIED"),
+    ],
+)
+def test_p_int_1_who_may_not_call_learns_nothing_of_what_is_wrong_with_the_request(
+    name: str, refusal: str, production: Service
+) -> None:
+    """The caller is judged before the request (AIP-211)."""
+    api_key, _ = issue_api_key(production)
+    invalid = request_of(name)
+
+    def ask() -> object:
+        return send(production.channel, name, invalid, metadata=by_key(api_key))
+
+    assert outcome(ask) == refusal
+
+
 @each_method
 def test_p_int_1_nobody_calls_without_a_key_where_a_caller_is_required(
     name: str, production: Service

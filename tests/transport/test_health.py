@@ -15,6 +15,7 @@ from grpc_health.v1.health_pb2 import (
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
+from authsvc.transport.health import Health
 from authsvc.transport.server import SERVICES
 from tests.service import Service, running
 from tests.stores.hot.servers import Server
@@ -45,6 +46,17 @@ def list_all(service: Service) -> HealthListResponse:
     )
     answer: HealthListResponse = call(HealthListRequest())
     return answer
+
+
+def test_p_dur_2_a_probe_that_comes_back_during_the_drain_changes_nothing() -> None:
+    health = Health()
+    health.update({"": True})
+    assert health.is_serving()
+
+    health.stop()
+    health.update({"": True})
+
+    assert not health.is_serving()
 
 
 def test_every_service_that_can_answer_says_so(service: Service) -> None:

@@ -208,6 +208,24 @@ def test_reserved_scopes_are_for_administrators(scope: str, service: Service) ->
     assert list(service.token.VerifyToken(request).claims.scopes) == ["orders", scope]
 
 
+def test_no_more_scopes_are_granted_than_a_token_can_hold(service: Service) -> None:
+    """With the most and longest roles that an account may have."""
+    account = service.register().account
+    roles = [f"r{number:063}" for number in range(32)]
+    service.account.UpdateAccount(
+        UpdateAccountRequest(
+            account_id=account.account_id, roles=roles, update_mask={"paths": ["roles"]}
+        )
+    )
+    most = [f"s{number:0126}" for number in range(16)]  # 2,047 characters with the spaces
+
+    assert attempt(service, account.username, scopes=[*most, "s"]).reason == "INVALID_SCOPE"
+
+    token = service.login(account.username, audience="a" * 255, scopes=most).access_token
+    request = VerifyTokenRequest(access_token=token, audience="a" * 255, required_scopes=most)
+    assert len(service.token.VerifyToken(request).claims.roles) == 32
+
+
 def test_only_configured_audiences_and_scopes_are_granted(tmp_path: Path, redis: Server) -> None:
     settings = {"audiences": "orders billing", "default_audience": "orders", "scopes": "read"}
     with running(data=tmp_path, redis_url=redis.url, **settings) as service:
