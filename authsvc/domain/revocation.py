@@ -8,21 +8,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Protocol
 
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
 from authsvc.errors import StoreUnavailable
-
-
-class RevocationKind(Enum):
-    """What a revocation ends."""
-
-    TOKEN = "token"  # noqa: S105 - a kind, not a secret
-    SESSION = "session"
-    ACCOUNT = "account"
-    KEY = "key"
+from authsvc.verify.revocations import RevocationKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

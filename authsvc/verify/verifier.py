@@ -43,12 +43,21 @@ class TokenVerifier:
 
         """
         claims = self.read(token, keys=keys)
+        self.judge(claims, audience=audience, now=now)
+        return claims
+
+    def judge(self, claims: Claims, *, audience: str, now: float) -> None:
+        """Let the claims of an authentic token pass if they are good for `audience` at `now`.
+
+        Raises:
+            TokenInactive: ISSUER, AUDIENCE, EXPIRED, NOT_YET_VALID or LIFETIME.
+
+        """
         if claims.issuer != self._issuer:
             raise TokenInactive(TokenDefect.ISSUER)
         if claims.audience != audience:
             raise TokenInactive(TokenDefect.AUDIENCE)
         self._check_times(claims, now)
-        return claims
 
     def read(self, token: str, *, keys: KeyRing) -> Claims:
         """Give the claims of a token that a key of the ring signed, whatever they say.

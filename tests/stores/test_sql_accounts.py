@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 
 from authsvc.domain.accounts import Account, AccountChange, AccountState, EndTokens
 from authsvc.domain.identifiers import AccountId, new_account_id
-from authsvc.domain.revocation import RevocationKind
 from authsvc.errors import AccountNotFound, AuthError, InvalidRequest, UsernameTaken
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.races import at_once
 
 

@@ -8,10 +8,11 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, select
 
-from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.domain.revocation import Revocation
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.schema import revocations
 from authsvc.stores.sql.transactions import read
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.races import at_once
 
 

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Engine, update
 
 from authsvc.domain.identifiers import KeyId
-from authsvc.domain.revocation import RevocationKind
 from authsvc.domain.signing_keys import SigningKey
 from authsvc.errors import KeyNotFound
 from authsvc.stores.sql.engine import connect
@@ -21,6 +20,7 @@ from authsvc.stores.sql.schema import signing_keys
 from authsvc.stores.sql.sealing import SealBroken, Sealer, WrongMasterKey
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import write
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.races import at_once
 
 PRIVATE_KEY = b"the private key of a test, in clear" * 60

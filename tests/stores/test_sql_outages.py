@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine
 
-from authsvc.domain.revocation import RevocationKind
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal, append_within, lock_head
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.transactions import ping, write
+from authsvc.verify.revocations import RevocationKind
 from tests.servers.sql import Server
 
 _LIMIT_SECONDS = 5.0
@@ -26,7 +26,7 @@ _LIMIT_SECONDS = 5.0
 _WRITER = """
 import ctypes, os, signal, sys
 from datetime import UTC, datetime, timedelta
-from authsvc.domain.revocation import RevocationKind
+from authsvc.verify.revocations import RevocationKind
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 if sys.platform == "linux":

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
-from authsvc.domain.revocation import Revocation, RevocationKind, TokenMarks, TokenNames
+from authsvc.domain.revocation import Revocation, TokenMarks, TokenNames
 from authsvc.stores.redis import keys
 from authsvc.stores.redis.connection import Call, RedisConnection, Script
+from authsvc.verify.revocations import RevocationKind
 
 _MARK = Script("mark")
 _RAISE_EPOCH = Script("raise_epoch")

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authsvc.domain.accounts import Account, AccountChange, EndTokens
 from authsvc.domain.identifiers import AccountId
-from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.domain.revocation import Revocation
 from authsvc.errors import AccountNotFound, UsernameTaken
 from authsvc.stores.sql.account_rows import (
     account_from,
@@ -22,6 +22,7 @@ from authsvc.stores.sql.account_rows import (
 from authsvc.stores.sql.journal import append_within
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import read, write
+from authsvc.verify.revocations import RevocationKind
 
 
 class SqlAccountStore:

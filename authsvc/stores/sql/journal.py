@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
-from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.domain.revocation import Revocation
 from authsvc.stores.sql.schema import journal_head, revocations
 from authsvc.stores.sql.transactions import read, write
+from authsvc.verify.revocations import RevocationKind
 
 _BATCH = 500
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from authsvc.domain.identifiers import KeyId
-from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.domain.revocation import Revocation
 from authsvc.domain.signing_keys import SigningKey
 from authsvc.errors import KeyNotFound
 from authsvc.stores.sql.journal import append_within, lock_head
@@ -15,6 +15,7 @@ from authsvc.stores.sql.schema import signing_keys
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.settings import renew_fence
 from authsvc.stores.sql.transactions import read, write
+from authsvc.verify.revocations import RevocationKind
 
 
 class SqlKeyStore:

@@ -4,10 +4,12 @@ isort:skip_file
 Checking and revoking tokens."""
 
 from authn.v1 import error_reason_pb2 as _error_reason_pb2
+from authn.v1 import revocation_pb2 as _revocation_pb2
 from authn.v1 import token_pb2 as _token_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -358,6 +360,133 @@ class RevokeTokenResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeTokenResponse: _TypeAlias = RevokeTokenResponse  # noqa: Y015
+
+@_typing.final
+class WatchRevocationsRequest(_message.Message):
+    """Asks for the feed of revocations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    after_revision: _builtins.int
+    """The last `revision` that the caller received and applied in full; 0 for none. If the server can
+    go on from there it does; else the first response says `reset`.
+    """
+    def __init__(
+        self,
+        *,
+        after_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRevocationsRequest: _TypeAlias = WatchRevocationsRequest  # noqa: Y015
+
+@_typing.final
+class WatchRevocationsResponse(_message.Message):
+    """A piece of the feed. To be applied in this order: forget everything if `reset`; go on only if
+    `after_revision` is the revision that is held; add `revocations`; then hold `revision`.
+
+    The first pieces are the snapshot, or what was missed; from the first one with `is_current` on,
+    whoever has applied everything knows all that was revoked. At least every second a piece comes,
+    if need be without revocations, as a sign of life.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESET_FIELD_NUMBER: _builtins.int
+    REVOCATIONS_FIELD_NUMBER: _builtins.int
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    IS_CURRENT_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    reset: _builtins.bool
+    """Forget all revocations: what follows is a snapshot. The revision held is then 0."""
+    after_revision: _builtins.int
+    """The revision that this piece goes on from. Whoever holds another one has missed something and
+    MUST call again.
+    """
+    revision: _builtins.int
+    """The revision up to which, after this piece, everything is known. Equal to `after_revision` in
+    a sign of life and in all pieces of a snapshot but the last.
+    """
+    is_current: _builtins.bool
+    """True if the server knows of nothing more, as of `server_time`."""
+    @_builtins.property
+    def revocations(self) -> _containers.RepeatedCompositeFieldContainer[_revocation_pb2.Revocation]:
+        """What was revoked, of equal standing: the order has no meaning."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The server's clock when it sent this."""
+
+    def __init__(
+        self,
+        *,
+        reset: _builtins.bool = ...,
+        revocations: _abc.Iterable[_revocation_pb2.Revocation] | None = ...,
+        after_revision: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        is_current: _builtins.bool = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "is_current", b"is_current", "reset", b"reset", "revision", b"revision", "revocations", b"revocations", "server_time", b"server_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRevocationsResponse: _TypeAlias = WatchRevocationsResponse  # noqa: Y015
+
+@_typing.final
+class WatchKeysRequest(_message.Message):
+    """Asks for the public keys, now and whenever they change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchKeysRequest: _TypeAlias = WatchKeysRequest  # noqa: Y015
+
+@_typing.final
+class WatchKeysResponse(_message.Message):
+    """The public keys. At least every 5 seconds a response comes, if need be with the same ones."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[_token_pb2.JsonWebKey]:
+        """All keys, the signing one first; they replace those of the response before."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The server's clock when it sent this."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[_token_pb2.JsonWebKey] | None = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "server_time", b"server_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchKeysResponse: _TypeAlias = WatchKeysResponse  # noqa: Y015
 
 @_typing.final
 class GetJwksRequest(_message.Message):

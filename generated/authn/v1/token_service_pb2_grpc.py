@@ -60,6 +60,16 @@ class TokenServiceStub:
                 request_serializer=authn_dot_v1_dot_token__service__pb2.GetJwksRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_token__service__pb2.GetJwksResponse.FromString,
                 _registered_method=True)
+        self.WatchRevocations = channel.unary_stream(
+                '/authn.v1.TokenService/WatchRevocations',
+                request_serializer=authn_dot_v1_dot_token__service__pb2.WatchRevocationsRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_token__service__pb2.WatchRevocationsResponse.FromString,
+                _registered_method=True)
+        self.WatchKeys = channel.unary_stream(
+                '/authn.v1.TokenService/WatchKeys',
+                request_serializer=authn_dot_v1_dot_token__service__pb2.WatchKeysRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_token__service__pb2.WatchKeysResponse.FromString,
+                _registered_method=True)
         self.ExplainToken = channel.unary_unary(
                 '/authn.v1.TokenService/ExplainToken',
                 request_serializer=authn_dot_v1_dot_token__service__pb2.ExplainTokenRequest.SerializeToString,
@@ -118,6 +128,28 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchRevocations(self, request, context):
+        """Tells of every revocation from now on, and of those that still matter, so that tokens can be
+        checked without a call. Never ends by itself; to be called again with the last `revision` when
+        it breaks. Idempotent.
+
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
+        server does not know all revocations itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchKeys(self, request, context):
+        """Gives the public keys, and gives them again whenever they change. Never ends by itself.
+        Idempotent.
+
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainToken(self, request, context):
         """Tells an administrator why an access token is refused. Idempotent.
 
@@ -154,6 +186,16 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.GetJwks,
                     request_deserializer=authn_dot_v1_dot_token__service__pb2.GetJwksRequest.FromString,
                     response_serializer=authn_dot_v1_dot_token__service__pb2.GetJwksResponse.SerializeToString,
+            ),
+            'WatchRevocations': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRevocations,
+                    request_deserializer=authn_dot_v1_dot_token__service__pb2.WatchRevocationsRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_token__service__pb2.WatchRevocationsResponse.SerializeToString,
+            ),
+            'WatchKeys': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchKeys,
+                    request_deserializer=authn_dot_v1_dot_token__service__pb2.WatchKeysRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_token__service__pb2.WatchKeysResponse.SerializeToString,
             ),
             'ExplainToken': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainToken,
@@ -297,6 +339,60 @@ class TokenService:
             '/authn.v1.TokenService/GetJwks',
             authn_dot_v1_dot_token__service__pb2.GetJwksRequest.SerializeToString,
             authn_dot_v1_dot_token__service__pb2.GetJwksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRevocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authn.v1.TokenService/WatchRevocations',
+            authn_dot_v1_dot_token__service__pb2.WatchRevocationsRequest.SerializeToString,
+            authn_dot_v1_dot_token__service__pb2.WatchRevocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/authn.v1.TokenService/WatchKeys',
+            authn_dot_v1_dot_token__service__pb2.WatchKeysRequest.SerializeToString,
+            authn_dot_v1_dot_token__service__pb2.WatchKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

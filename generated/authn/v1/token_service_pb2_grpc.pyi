@@ -59,6 +59,20 @@ class TokenServiceStub:
     """
     GetJwks: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.GetJwksRequest, _token_service_pb2.GetJwksResponse]
     """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
+    WatchRevocations: _grpc.UnaryStreamMultiCallable[_token_service_pb2.WatchRevocationsRequest, _token_service_pb2.WatchRevocationsResponse]
+    """Tells of every revocation from now on, and of those that still matter, so that tokens can be
+    checked without a call. Never ends by itself; to be called again with the last `revision` when
+    it breaks. Idempotent.
+
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
+    server does not know all revocations itself.
+    """
+    WatchKeys: _grpc.UnaryStreamMultiCallable[_token_service_pb2.WatchKeysRequest, _token_service_pb2.WatchKeysResponse]
+    """Gives the public keys, and gives them again whenever they change. Never ends by itself.
+    Idempotent.
+
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+    """
     ExplainToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ExplainTokenRequest, _token_service_pb2.ExplainTokenResponse]
     """Tells an administrator why an access token is refused. Idempotent.
 
@@ -96,6 +110,20 @@ class TokenServiceAsyncStub(TokenServiceStub):
     """
     GetJwks: _aio.UnaryUnaryMultiCallable[_token_service_pb2.GetJwksRequest, _token_service_pb2.GetJwksResponse]  # type: ignore[assignment]
     """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
+    WatchRevocations: _aio.UnaryStreamMultiCallable[_token_service_pb2.WatchRevocationsRequest, _token_service_pb2.WatchRevocationsResponse]  # type: ignore[assignment]
+    """Tells of every revocation from now on, and of those that still matter, so that tokens can be
+    checked without a call. Never ends by itself; to be called again with the last `revision` when
+    it breaks. Idempotent.
+
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
+    server does not know all revocations itself.
+    """
+    WatchKeys: _aio.UnaryStreamMultiCallable[_token_service_pb2.WatchKeysRequest, _token_service_pb2.WatchKeysResponse]  # type: ignore[assignment]
+    """Gives the public keys, and gives them again whenever they change. Never ends by itself.
+    Idempotent.
+
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+    """
     ExplainToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ExplainTokenRequest, _token_service_pb2.ExplainTokenResponse]  # type: ignore[assignment]
     """Tells an administrator why an access token is refused. Idempotent.
 
@@ -160,6 +188,32 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_token_service_pb2.GetJwksResponse, _abc.Awaitable[_token_service_pb2.GetJwksResponse]]:
         """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
+
+    @_abc_1.abstractmethod
+    def WatchRevocations(
+        self,
+        request: _token_service_pb2.WatchRevocationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_token_service_pb2.WatchRevocationsResponse], _abc.AsyncIterator[_token_service_pb2.WatchRevocationsResponse]]:
+        """Tells of every revocation from now on, and of those that still matter, so that tokens can be
+        checked without a call. Never ends by itself; to be called again with the last `revision` when
+        it breaks. Idempotent.
+
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
+        server does not know all revocations itself.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchKeys(
+        self,
+        request: _token_service_pb2.WatchKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_token_service_pb2.WatchKeysResponse], _abc.AsyncIterator[_token_service_pb2.WatchKeysResponse]]:
+        """Gives the public keys, and gives them again whenever they change. Never ends by itself.
+        Idempotent.
+
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+        """
 
     @_abc_1.abstractmethod
     def ExplainToken(

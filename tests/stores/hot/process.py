@@ -10,12 +10,13 @@ from authsvc.domain.identifiers import (
     new_account_id,
     new_session_id,
 )
-from authsvc.domain.revocation import Revocation, RevocationKind
+from authsvc.domain.revocation import Revocation
 from authsvc.domain.sessions import ClientInfo, Rotation, Session
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.hot.servers import Server
 
 GRACE = timedelta(seconds=10)

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from authsvc.domain.identifiers import account_partition, new_token_id
-from authsvc.domain.revocation import RevocationKind, TokenNames
+from authsvc.domain.revocation import TokenNames
 from authsvc.domain.sessions import RotationOutcome, Session
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis import keys
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.hot.process import NOW, Hot, a_session, connect
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from authsvc.domain.identifiers import account_partition, new_account_id, new_token_id
-from authsvc.domain.revocation import Revocation, RevocationKind, TokenMarks, TokenNames
+from authsvc.domain.revocation import Revocation, TokenMarks, TokenNames
 from authsvc.stores.redis import keys
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.hot.process import NOW, Hot, a_session
 
 HOUR = timedelta(hours=1)

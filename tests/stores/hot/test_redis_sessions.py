@@ -16,10 +16,11 @@ from authsvc.domain.identifiers import (
     new_session_id,
     new_token_id,
 )
-from authsvc.domain.revocation import RevocationKind, TokenNames
+from authsvc.domain.revocation import TokenNames
 from authsvc.domain.sessions import RotationOutcome
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis import keys
+from authsvc.verify.revocations import RevocationKind
 from tests.stores.hot.process import GRACE, NOW, Hot, a_session, connect
 
 ROTATED, REPEATED = RotationOutcome.ROTATED, RotationOutcome.REPEATED
