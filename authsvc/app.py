@@ -1,7 +1,8 @@
 """The composition root: the one place that knows all rooms."""
 
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,18 +13,23 @@ from authsvc import policies, telemetry
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.acknowledgement import Acknowledgement
 from authsvc.domain.authentication import AttemptLimits, Authenticator
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import Event
+from authsvc.domain.feed import RevocationFeed
 from authsvc.domain.fence import FenceKeeper
+from authsvc.domain.follower import Follower
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.keys import Keys
 from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
+from authsvc.domain.replica import ReadLease, RevocationReplica
 from authsvc.domain.revocation import CLOCK_BOUND, Revoker
 from authsvc.domain.session_directory import SessionDirectory
+from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.domain.verification import Verification
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
@@ -32,9 +38,11 @@ from authsvc.metrics import Metrics
 from authsvc.store_faults import SCHEMA_FAULT
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
+from authsvc.stores.redis.feed import RedisFeedStream
 from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
+from authsvc.stores.redis.roll import RedisLeaseRoll
 from authsvc.stores.redis.sessions import RedisSessionStore
 from authsvc.stores.redis.throttles import RedisThrottle
 from authsvc.stores.sql.accounts import SqlAccountStore
@@ -46,7 +54,7 @@ from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
-from authsvc.system_clock import steady_clock
+from authsvc.system_clock import since_boot, steady_clock
 from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
@@ -58,12 +66,16 @@ from authsvc.transport.key_service import KeyService
 from authsvc.transport.server import SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
+from authsvc.verify.cache import TokenCache
+from authsvc.verify.revocations import RevocationIndex
 from authsvc.verify.verifier import TokenVerifier
 
 _log = telemetry.get_logger("authsvc.app")
 _events = telemetry.get_logger("authsvc.events")
 
 _LEASE = timedelta(seconds=60)
+_CACHED_TOKENS = 20_000
+"""About 50 MB of a worker's memory when full."""
 _SECRET_BYTES = 32
 
 
@@ -79,6 +91,7 @@ class App:
     fence: FenceKeeper
     passwords: Passwords
     duties: Duties
+    follower: Follower
     stores: ExitStack
     """Holds the connections to SQL and Redis."""
     check_redis: Callable[[], list[str]]
@@ -94,6 +107,7 @@ class App:
         self.keys.rotate_if_due()
         try:
             self.fence.restore()
+            self.follower.step()
             faults = self.check_redis()
         except StoreUnavailable as error:  # the first call that needs Redis tries again
             _log.warning("started without redis", detail=str(error))
@@ -108,6 +122,8 @@ class App:
     def stop(self, grace: float) -> None:
         """Say that nothing is served any longer, finish what was begun, and stop."""
         self.duties.stop()  # first, so that none says otherwise afterwards
+        with suppress(StoreUnavailable):  # then revokers wait for the end of its lease
+            self.follower.sign_off()
         self.health.stop()
         self.server.stop(grace).wait()
         self.passwords.close()
@@ -161,7 +177,39 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
     redis.on_distrust = fence.restore
 
-    revoker = Revoker(journal=journal, marks=marks, lifetimes=lifetimes, clock=now)
+    roll = RedisLeaseRoll(redis)
+    stream = RedisFeedStream(redis)
+    acknowledgement = Acknowledgement(
+        roll=roll, lease=config.read_lease, steady=since_boot, pause=time.sleep
+    )
+    index = RevocationIndex()
+    replica = RevocationReplica(
+        index=index,
+        feed=RevocationFeed(),
+        lease=ReadLease(config.read_lease, steady=since_boot),
+        reload_keys=keys.reload,
+    )
+    follower = Follower(
+        replica=replica,
+        journal=journal,
+        marks=marks,
+        stream=stream,
+        roll=roll,
+        acknowledgement=acknowledgement,
+        restored=lambda: fence.restored,
+        lease=config.read_lease,
+        clock=now,
+        steady=since_boot,
+    )
+    revoker = Revoker(
+        journal=journal,
+        marks=marks,
+        lifetimes=lifetimes,
+        clock=now,
+        publish=stream.publish,
+        wait_until_everywhere=acknowledgement.wait,
+        known=lambda: replica.revision,
+    )
     passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
     password_policy = PasswordPolicy(min_length=config.password_min_length)
     grants = Grants(
@@ -189,25 +237,30 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         record=record,
         clock=now,
     )
-    verification = Verification(
-        verifier=TokenVerifier(
-            issuer=config.issuer,
-            max_lifetime=int(config.access_token_lifetime.total_seconds()),
-            leeway=int(config.clock_leeway.total_seconds()),
-        ),
+    verifier = TokenVerifier(
+        issuer=config.issuer,
+        max_lifetime=int(config.access_token_lifetime.total_seconds()),
+        leeway=int(config.clock_leeway.total_seconds()),
+    )
+    checker = TokenChecker(
+        verifier=verifier,
+        tokens=TokenCache(verifier, capacity=_CACHED_TOKENS),
         keys=keys,
+        replica=replica,
         marks=marks,
-        revoker=revoker,
-        grants=grants,
+        wait_until_everywhere=acknowledgement.wait,
+        head=journal.head,
         default_audience=config.default_audience,
-        record=record,
         clock=now,
+    )
+    verification = Verification(
+        checker=checker, keys=keys, revoker=revoker, grants=grants, record=record
     )
     health = Health()
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
-        token=TokenService(verification=verification, keys=keys),
+        token=TokenService(checker=checker, verification=verification, keys=keys),
         session=SessionService(
             directory=SessionDirectory(
                 sessions=sessions, accounts=accounts, revoker=revoker, record=record, clock=now
@@ -222,12 +275,12 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             password_policy=password_policy,
             page_key=page_key,
         ),
-        key=KeyService(KeyAdministration(keys=keys, fence=fence, record=record)),
+        key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )
     callers = Callers(
         api_keys=ApiKeyAuthenticator(store=SqlServiceAccountStore(engine), clock=now),
-        verify=lambda token: verification.verify(token).claims,
+        verify=lambda token: checker.verify(token).claims,
         trust_loopback=config.mode == "dev",
         require_caller=config.require_caller,
     )
@@ -263,6 +316,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         fence=fence,
         passwords=passwords,
         stores=stores,
+        follower=follower,
         duties=Duties(
             Duty(
                 "health of sql",
@@ -270,7 +324,18 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
                 every=1,
             ),
             Duty("health of redis", partial(health_check.probe, "redis", redis.ping), every=1),
-            Duty("unmarked revocations", revoker.mark_the_rest, every=1),
+            Duty(
+                "health of revocations",
+                partial(
+                    health_check.probe,
+                    "revocations",
+                    lambda: None if replica.lease.holds() else redis.ping(),
+                ),
+                every=1,
+            ),
+            Duty("revocation feed", follower.step, every=0),
+            Duty("unpublished revocations", revoker.publish_the_rest, every=1),
+            Duty("forgotten revocations", lambda: index.forget(now().timestamp()), every=60),
             Duty("keys", keys.reload, every=5),
             Duty("housekeeping", keep_house, every=30),
         ),

@@ -134,6 +134,13 @@ class Config(BaseSettings):
         le=_HOUR,
         description="How long a repeated refresh gets the same answer, at most 60 s.",
     )
+    read_lease: Duration = Field(
+        default=2 * _SECOND,
+        ge=timedelta(milliseconds=100),
+        le=30 * _SECOND,
+        description="How long a worker cut off from Redis goes on checking tokens from memory; a "
+        "revocation waits as long for a worker that does not answer.",
+    )
     clock_leeway: Duration = Field(
         default=30 * _SECOND,
         ge=timedelta(0),

@@ -17,19 +17,19 @@ _REDIS = frozenset(("redis",))
 NEEDS: Mapping[str, frozenset[str]] = {
     "": _SQL | _REDIS,
     "authn.v1.AuthService": _SQL | _REDIS,
-    "authn.v1.TokenService": _REDIS,
+    "authn.v1.TokenService": frozenset(("revocations",)),
     "authn.v1.SessionService": _SQL | _REDIS,
     "authn.v1.AccountService": _SQL,
     "authn.v1.KeyService": _SQL | _REDIS,
     "grpc.health.v1.Health": frozenset(),
 }
-"""The stores without which a service can't answer."""
+"""What a service can't answer without: stores, or the knowledge of what was revoked."""
 
 
 class Duty:
     """Something to be done again and again. A store that does not answer is waited for."""
 
-    def __init__(self, name: str, act: Callable[[], None], *, every: float) -> None:
+    def __init__(self, name: str, act: Callable[[], object], *, every: float) -> None:
         """Name the act and how many seconds lie between two turns."""
         self.name = name
         self._act = act

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def running(
         "redis_url": redis_url,
         "database_url": database_url,
         "master_key": base64.b64encode(bytes(range(32))).decode(),
+        "read_lease": timedelta(seconds=0.5),
         **CHEAPEST,
         **settings,
     }

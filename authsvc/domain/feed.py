@@ -38,24 +38,18 @@ class RevocationFeed:
         """Up to which revision everything is known here."""
         return self._revision
 
-    def start(self, revision: int) -> None:
-        """Begin with a revision before which nothing is at hand."""
-        with self._telling:
-            self._revision = self._oldest = revision
-            self._latest.clear()
-
-    def extend(self, revocations: Sequence[Revocation]) -> None:
-        """Go on with the next revocations, in order and without a gap, and tell the followers.
+    def extend(self, revocations: Sequence[Revocation], *, revision: int) -> None:
+        """Go on with all that was revoked up to a revision, in order, and tell the followers.
 
         A follower is called with the feed locked: it MUST NOT block.
         """
         with self._telling:
-            piece = Piece(self._revision, revocations[-1].revision, tuple(revocations))
+            piece = Piece(self._revision, revision, tuple(revocations))
             overflow = len(self._latest) + len(revocations) - _KEPT
             if overflow > 0:
                 self._oldest = [*self._latest, *revocations][overflow - 1].revision
             self._latest.extend(revocations)
-            self._revision = piece.revision
+            self._revision = revision
             for follower in self._followers:
                 follower(piece)
 

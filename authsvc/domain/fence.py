@@ -45,6 +45,9 @@ class FencedStore(Protocol):
 class LiveRevocations(Protocol):
     """The journal, as far as it must be applied again."""
 
+    def head(self) -> int:
+        """Give the latest revision; 0 for an empty journal."""
+
     def live(self, now: datetime) -> Iterator[Sequence[Revocation]]:
         """Give all revocations still to be remembered, oldest first, in batches."""
 
@@ -77,6 +80,8 @@ class FenceKeeper:
         self._clock = clock
         self._restoring = threading.Lock()
         self._restores = 0
+        self.restored = 0
+        """The revision up to which the latest restore has marked everything."""
 
     def restore(self) -> None:
         """Apply the journal to Redis, load the key ring, and set the fence, in this order.
@@ -118,9 +123,13 @@ class FenceKeeper:
     def _attempt(self) -> bool:
         fence = self._source.current()
         mark = self._fenced.begin_restore()
+        head = self._journal.head()
         now = self._clock()
         for batch in self._journal.live(now):
             self._marks.apply(batch, now=now)
         self._reload_keys()
         # Whoever changed the fence meanwhile may have set it already: the old one must not stay.
-        return self._fenced.set_fence(fence, restore=mark) and self._source.current() == fence
+        if not self._fenced.set_fence(fence, restore=mark) or self._source.current() != fence:
+            return False
+        self.restored = head
+        return True

@@ -1,18 +1,17 @@
 """Revocation: what is dead, written down where it can't be lost before anyone is told.
 
-A revocation is committed to the journal (SQL), then marked where every check looks (Redis), then
-acknowledged. What is in the journal and not in Redis is put there by `domain/fence.py`.
+A revocation is committed to the journal (SQL), then marked where checks without a read lease look
+(Redis), then published in the feed that every worker follows, and acknowledged when all have
+applied it. What is in the journal and not in Redis is put there by `domain/fence.py`.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
-from authsvc.errors import StoreUnavailable
 from authsvc.verify.revocations import RevocationKind
 
 
@@ -71,8 +70,8 @@ class RevocationJournal(Protocol):
     ) -> Sequence[Revocation]:
         """Write a revocation for each subject, atomically, and give them in order."""
 
-    def live(self, now: datetime) -> Iterator[Sequence[Revocation]]:
-        """Give all revocations still to be remembered, oldest first, in batches."""
+    def live(self, now: datetime, *, after: int = 0) -> Iterator[Sequence[Revocation]]:
+        """Give all revocations after a revision still to be remembered, in order, in batches."""
 
     def head(self) -> int:
         """Give the latest revision; 0 for an empty journal."""
@@ -82,7 +81,7 @@ class RevocationJournal(Protocol):
 
 
 class RevocationMarks(Protocol):
-    """The same where every check looks: Redis.
+    """The same where checks look that can't be made from memory: Redis.
 
     Fails closed: StoreUnavailable; a token is then neither active nor inactive.
     """
@@ -124,7 +123,7 @@ class Lifetimes:
 
 
 class Revoker:
-    """Ends things in the one order that is safe: journal, marks, then the answer."""
+    """Ends things in the one order that is safe: journal, marks, feed, every worker, the answer."""
 
     def __init__(
         self,
@@ -133,13 +132,29 @@ class Revoker:
         marks: RevocationMarks,
         lifetimes: Lifetimes,
         clock: Clock,
+        publish: Callable[[Sequence[Revocation]], None],
+        wait_until_everywhere: Callable[[int], None],
+        known: Callable[[], int],
     ) -> None:
+        """Put it together.
+
+        Args:
+            journal: The truth.
+            marks: Where those look who can't answer from memory.
+            lifetimes: How long to remember what.
+            clock: The wall clock.
+            publish: Appends to the feed that every worker follows.
+            wait_until_everywhere: Returns once no worker accepts what ended up to a revision.
+            known: Gives the revision up to which this process has applied everything.
+
+        """
         self._journal = journal
         self._marks = marks
+        self._publish = publish
+        self._wait_until_everywhere = wait_until_everywhere
+        self._known = known
         self._lifetimes = lifetimes
         self._clock = clock
-        self._unmarked: list[Revocation] = []
-        self._noting = threading.Lock()
 
     def head(self) -> int:
         """Give the latest revision of the journal."""
@@ -184,33 +199,34 @@ class Revoker:
         return revocation.revision
 
     def mark(self, revocations: Sequence[Revocation]) -> int:
-        """Put journalled revocations in force, and give how many open sessions they ended.
+        """Put journalled revocations in force everywhere, and give how many sessions they ended.
 
         Raises:
-            StoreUnavailable: They are in the journal alone. `mark_the_rest` will mark them, though
-                nobody was promised it; if this process ends before, the next one's restore.
+            StoreUnavailable: They are in the journal, and `publish_the_rest` will put them in
+                force, though nobody was promised it.
 
         """
-        try:
-            return self._marks.apply(revocations, now=self._clock())
-        except StoreUnavailable:
-            with self._noting:
-                self._unmarked.extend(revocations)
-            raise
+        ended = self._put_out(revocations)
+        self._wait_until_everywhere(revocations[-1].revision)
+        return ended
 
-    def mark_the_rest(self) -> None:
-        """Mark what is in the journal and could not be marked at the time.
+    def publish_the_rest(self) -> None:
+        """Finish what is in the journal and not in the feed, because its revoker could not.
 
         Raises:
-            StoreUnavailable: It still can't; it is kept for another time.
+            StoreUnavailable: It still can't be done.
 
         """
-        with self._noting:
-            unmarked = tuple(self._unmarked)
-        if unmarked:
-            self._marks.apply(unmarked, now=self._clock())
-            with self._noting:
-                del self._unmarked[: len(unmarked)]
+        known = self._known()
+        if self._journal.head() > known:
+            for batch in self._journal.live(self._clock(), after=known):
+                self._put_out(batch)
+
+    def _put_out(self, revocations: Sequence[Revocation]) -> int:
+        # The marks come first: whoever finds a revocation in the feed may rely on them.
+        ended = self._marks.apply(revocations, now=self._clock())
+        self._publish(revocations)
+        return ended
 
     def remember_account(self) -> datetime:
         """Until when the end of all of an account's tokens must be remembered."""

@@ -5,6 +5,7 @@ from authn.v1 import token_service_pb2 as pb
 from authn.v1.token_service_pb2_grpc import TokenServiceServicer
 
 from authsvc.domain.keys import Keys
+from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.verification import Verification
 from authsvc.errors import AuthError, TokenDefect
 from authsvc.transport.context import current_call
@@ -21,14 +22,15 @@ _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
 class TokenService(TokenServiceServicer):
     """Checking and revoking tokens."""
 
-    def __init__(self, *, verification: Verification, keys: Keys) -> None:
+    def __init__(self, *, checker: TokenChecker, verification: Verification, keys: Keys) -> None:
+        self._checker = checker
         self._verification = verification
         self._keys = keys
 
     def VerifyToken(
         self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext
     ) -> pb.VerifyTokenResponse:
-        verdict = self._verification.verify(
+        verdict = self._checker.verify(
             request.access_token,
             audience=request.audience,
             required_scopes=request.required_scopes,
@@ -41,7 +43,7 @@ class TokenService(TokenServiceServicer):
     def VerifyTokens(
         self, request: pb.VerifyTokensRequest, _: grpc.ServicerContext
     ) -> pb.VerifyTokensResponse:
-        results, revision = self._verification.verify_many(
+        results, revision = self._checker.verify_many(
             request.access_tokens,
             audience=request.audience,
             required_scopes=request.required_scopes,

@@ -118,7 +118,7 @@ class RedisConnection:
         """
         return self._exchange(calls, fenced=False)
 
-    def command(self, *words: str) -> Any:
+    def command(self, *words: str | bytes | int) -> Any:
         """Run one plain command.
 
         Raises:

@@ -16,6 +16,15 @@ from authsvc.domain.identifiers import (
 
 PARTITIONS = range(256)
 
+FEED_FENCE = b"g{00}"
+"""The fence of the partition that the feed and the roll are in."""
+
+FEED = b"f{00}"
+"""The feed of revocations."""
+
+ROLL = b"w{00}"
+"""The roll of those who answer from memory."""
+
 
 def fence(partition: int) -> bytes:
     """The fence of a partition."""

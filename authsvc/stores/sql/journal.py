@@ -45,9 +45,8 @@ class SqlRevocationJournal:
 
         return write(self._engine, work)
 
-    def live(self, now: datetime) -> Iterator[Sequence[Revocation]]:
-        """Give all revocations still to be remembered, oldest first, in batches."""
-        after = 0
+    def live(self, now: datetime, *, after: int = 0) -> Iterator[Sequence[Revocation]]:
+        """Give all revocations after a revision still to be remembered, in order, in batches."""
         while batch := self._live_batch(now, after):
             yield batch
             after = batch[-1].revision

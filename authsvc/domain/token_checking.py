@@ -1,0 +1,252 @@
+"""Whether an access token is active: the strict checks of `verify/`, and what was revoked.
+
+While this worker holds a read lease it knows by itself what was revoked; else it asks Redis.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from authsvc.domain.clock import Clock
+from authsvc.domain.identifiers import AccountId, SessionId, TokenId
+from authsvc.domain.keys import Keys
+from authsvc.domain.replica import RevocationReplica
+from authsvc.domain.revocation import RevocationMarks, TokenMarks, TokenNames
+from authsvc.errors import InsufficientScope, RevisionNotReached, TokenDefect, TokenInactive
+from authsvc.verify.cache import AuthenticToken, TokenCache
+from authsvc.verify.claims import Claims
+from authsvc.verify.verifier import TokenVerifier
+
+_REVOKED = frozenset((TokenDefect.TOKEN_REVOKED, TokenDefect.SESSION_REVOKED, TokenDefect.EPOCH))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An active token and the revision of the revocations that it was checked against."""
+
+    claims: Claims
+    revision: int
+
+
+class TokenChecker:
+    """Checks access tokens."""
+
+    def __init__(
+        self,
+        *,
+        verifier: TokenVerifier,
+        tokens: TokenCache,
+        keys: Keys,
+        replica: RevocationReplica,
+        marks: RevocationMarks,
+        wait_until_everywhere: Callable[[int], None],
+        head: Callable[[], int],
+        default_audience: str,
+        clock: Clock,
+    ) -> None:
+        """Put it together.
+
+        Args:
+            verifier: Judges what tokens say.
+            tokens: Reads tokens, and remembers those that it has read.
+            keys: The key ring.
+            replica: What was revoked, while its lease is held.
+            marks: What was revoked, in Redis.
+            wait_until_everywhere: Returns once no worker accepts what ended up to a revision.
+            head: Gives the latest revision of the journal.
+            default_audience: Of a call that names none.
+            clock: The wall clock.
+
+        """
+        self._verifier = verifier
+        self._tokens = tokens
+        self._keys = keys
+        self._replica = replica
+        self._marks = marks
+        self._wait_until_everywhere = wait_until_everywhere
+        self._head = head
+        self._default_audience = default_audience
+        self._clock = clock
+
+    def verify(
+        self,
+        access_token: str,
+        *,
+        audience: str = "",
+        required_scopes: Iterable[str] = (),
+        min_revision: int = 0,
+    ) -> Verdict:
+        """Check an access token.
+
+        Raises:
+            TokenInactive: It is not active, for whatever cause.
+            InsufficientScope: It is active and lacks a required scope.
+            RevisionNotReached: `min_revision` lies in the future.
+            StoreUnavailable: It may be either.
+
+        """
+        if self._replica.lease.holds():  # first: what is looked up after it is no older
+            verdict = self._verify_from_memory(access_token, audience)
+            if min_revision > verdict.revision:
+                raise RevisionNotReached
+        else:
+            [result] = self._verify_from_marks([access_token], audience)
+            if isinstance(result, TokenInactive):
+                raise result
+            verdict = Verdict(result.claims, self.reach(min_revision, result.revision))
+        if required_scopes:
+            _require_scopes(verdict.claims, required_scopes)
+        return verdict
+
+    def verify_many(
+        self, access_tokens: Sequence[str], *, audience: str, required_scopes: Sequence[str]
+    ) -> tuple[list[Claims | TokenInactive | InsufficientScope], int]:
+        """Check access tokens, with an answer for each, in order, and the revision of all.
+
+        Raises:
+            StoreUnavailable: They may be either.
+
+        """
+        if self._replica.lease.holds():
+            revision = self._replica.revision
+            verdicts = [self._verdict_from_memory(token, audience) for token in access_tokens]
+        else:
+            verdicts = self._verify_from_marks(access_tokens, audience)
+            revision = max((v.revision for v in verdicts if isinstance(v, Verdict)), default=0)
+        return [_claims_or_refusal(verdict, required_scopes) for verdict in verdicts], revision
+
+    def decode(self, access_token: str, *, look: Callable[[], None] | None = None) -> Claims:
+        """Give what a genuine token says, be it active or not.
+
+        Args:
+            access_token: The token.
+            look: How to look for a key that is not known, if not at most once a second.
+
+        Raises:
+            TokenInactive: It is not genuine.
+            StoreUnavailable: It may be.
+
+        """
+        look = look or self._keys.look_for_unknown_key
+        return _with_its_key(self._read_genuine, access_token, look=look).claims
+
+    def reach(self, min_revision: int, revision: int) -> int:
+        """Give a revision no lower than the one that was asked for.
+
+        Whatever was acknowledged is marked already, so only what the journal does not have is out
+        of reach.
+
+        Raises:
+            RevisionNotReached: The journal does not have it.
+
+        """
+        if min_revision <= revision:
+            return revision
+        if min_revision > self._head():
+            raise RevisionNotReached
+        return min_revision
+
+    def _verify_from_memory(self, access_token: str, audience: str) -> Verdict:
+        revision = self._replica.revision
+        token = self._read(access_token, audience)
+        try:
+            self._replica.judge(token.numbers, epoch=token.claims.epoch)
+        except TokenInactive:
+            # Another worker may still accept it: nobody is to see it inactive before (P-REV-3).
+            self._wait_until_everywhere(self._replica.horizon)
+            raise
+        return Verdict(token.claims, revision)
+
+    def _verdict_from_memory(self, access_token: str, audience: str) -> Verdict | TokenInactive:
+        try:
+            return self._verify_from_memory(access_token, audience)
+        except TokenInactive as refusal:
+            return refusal
+
+    def _verify_from_marks(
+        self, access_tokens: Sequence[str], audience: str
+    ) -> list[Verdict | TokenInactive]:
+        """Ask Redis, in one round trip, what this worker has no right to know by itself."""
+        while True:
+            ring = self._keys.ring
+            tokens = [self._read_or_refuse(token, audience) for token in access_tokens]
+            names = [_names(token.claims) for token in tokens if isinstance(token, AuthenticToken)]
+            marks = iter(self._marks.check(names))
+            if self._keys.ring is ring:  # else a key may have been revoked: the fence has told
+                break
+        verdicts = [
+            _judge(token.claims, next(marks)) if isinstance(token, AuthenticToken) else token
+            for token in tokens
+        ]
+        if any(isinstance(v, TokenInactive) and v.defect in _REVOKED for v in verdicts):
+            self._wait_until_everywhere(self._head())
+        return verdicts
+
+    def _read_or_refuse(self, access_token: str, audience: str) -> AuthenticToken | TokenInactive:
+        try:
+            return self._read(access_token, audience)
+        except TokenInactive as refusal:
+            return refusal
+
+    def _read(self, access_token: str, audience: str) -> AuthenticToken:
+        """Give what a token says that is good but for revocation."""
+        token = _with_its_key(
+            self._read_genuine, access_token, look=self._keys.look_for_unknown_key
+        )
+        self._verifier.judge(
+            token.claims,
+            audience=audience or self._default_audience,
+            now=self._clock().timestamp(),
+        )
+        return token
+
+    def _read_genuine(self, access_token: str) -> AuthenticToken:
+        return self._tokens.read(access_token, keys=self._keys.ring)
+
+
+def _with_its_key(
+    read: Callable[[str], AuthenticToken], access_token: str, *, look: Callable[[], None]
+) -> AuthenticToken:
+    """Read a token; if its key is not known, another worker may have made it just now."""
+    try:
+        return read(access_token)
+    except TokenInactive as refusal:
+        if refusal.defect is not TokenDefect.UNKNOWN_KEY:
+            raise
+    look()
+    return read(access_token)
+
+
+def _names(claims: Claims) -> TokenNames:
+    return TokenNames(
+        token_id=TokenId(claims.token_id),
+        session_id=SessionId(claims.session_id),
+        account_id=AccountId(claims.subject),
+    )
+
+
+def _judge(claims: Claims, marks: TokenMarks) -> Verdict | TokenInactive:
+    if marks.token_revoked:
+        return TokenInactive(TokenDefect.TOKEN_REVOKED)
+    if marks.session_revoked:
+        return TokenInactive(TokenDefect.SESSION_REVOKED)
+    if claims.epoch < marks.epoch:
+        return TokenInactive(TokenDefect.EPOCH)
+    return Verdict(claims, marks.revision)
+
+
+def _require_scopes(claims: Claims, required_scopes: Iterable[str]) -> None:
+    missing = set(required_scopes).difference(claims.scopes)
+    if missing:
+        raise InsufficientScope(" ".join(sorted(missing)))
+
+
+def _claims_or_refusal(
+    verdict: Verdict | TokenInactive, required_scopes: Sequence[str]
+) -> Claims | TokenInactive | InsufficientScope:
+    if isinstance(verdict, TokenInactive):
+        return verdict
+    try:
+        _require_scopes(verdict.claims, required_scopes)
+    except InsufficientScope as refusal:
+        return refusal
+    return verdict.claims
