@@ -1,6 +1,5 @@
 """The composition root: the one place that knows all rooms."""
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -13,21 +12,17 @@ from authsvc import policies, telemetry
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
-from authsvc.domain.acknowledgement import Acknowledgement
 from authsvc.domain.authentication import AttemptLimits, Authenticator
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import Event
-from authsvc.domain.feed import RevocationFeed
 from authsvc.domain.fence import FenceKeeper
-from authsvc.domain.follower import Follower
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.keys import Keys
 from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
-from authsvc.domain.replica import ReadLease, RevocationReplica
-from authsvc.domain.revocation import CLOCK_BOUND, Revoker
+from authsvc.domain.revocation import CLOCK_BOUND
 from authsvc.domain.session_directory import SessionDirectory
 from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.tokens import TokenIssuer
@@ -35,14 +30,13 @@ from authsvc.domain.verification import Verification
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.errors import StoreUnavailable
 from authsvc.metrics import Metrics
+from authsvc.revoking import Revoking, put_together
 from authsvc.store_faults import SCHEMA_FAULT
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
-from authsvc.stores.redis.feed import RedisFeedStream
 from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
-from authsvc.stores.redis.roll import RedisLeaseRoll
 from authsvc.stores.redis.sessions import RedisSessionStore
 from authsvc.stores.redis.throttles import RedisThrottle
 from authsvc.stores.sql.accounts import SqlAccountStore
@@ -54,7 +48,7 @@ from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
-from authsvc.system_clock import since_boot, steady_clock
+from authsvc.system_clock import steady_clock
 from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
@@ -67,7 +61,6 @@ from authsvc.transport.server import SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 from authsvc.verify.cache import TokenCache
-from authsvc.verify.revocations import RevocationIndex
 from authsvc.verify.verifier import TokenVerifier
 
 _log = telemetry.get_logger("authsvc.app")
@@ -91,7 +84,7 @@ class App:
     fence: FenceKeeper
     passwords: Passwords
     duties: Duties
-    follower: Follower
+    revoking: Revoking
     stores: ExitStack
     """Holds the connections to SQL and Redis."""
     check_redis: Callable[[], list[str]]
@@ -107,7 +100,7 @@ class App:
         self.keys.rotate_if_due()
         try:
             self.fence.restore()
-            self.follower.step()
+            self.revoking.follower.step()
             faults = self.check_redis()
         except StoreUnavailable as error:  # the first call that needs Redis tries again
             _log.warning("started without redis", detail=str(error))
@@ -123,7 +116,7 @@ class App:
         """Say that nothing is served any longer, finish what was begun, and stop."""
         self.duties.stop()  # first, so that none says otherwise afterwards
         with suppress(StoreUnavailable):  # then revokers wait for the end of its lease
-            self.follower.sign_off()
+            self.revoking.follower.sign_off()
         self.health.stop()
         self.server.stop(grace).wait()
         self.passwords.close()
@@ -146,8 +139,6 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     now = clock or steady_clock()
     metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
     record = partial(_record, metrics)
-    lifetimes = policies.lifetimes(config)
-
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
@@ -177,39 +168,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
     redis.on_distrust = fence.restore
 
-    roll = RedisLeaseRoll(redis)
-    stream = RedisFeedStream(redis)
-    acknowledgement = Acknowledgement(
-        roll=roll, lease=config.read_lease, steady=since_boot, pause=time.sleep
+    revoking = put_together(
+        config, redis=redis, journal=journal, marks=marks, keys=keys, fence=fence, clock=now
     )
-    index = RevocationIndex()
-    replica = RevocationReplica(
-        index=index,
-        feed=RevocationFeed(),
-        lease=ReadLease(config.read_lease, steady=since_boot),
-        reload_keys=keys.reload,
-    )
-    follower = Follower(
-        replica=replica,
-        journal=journal,
-        marks=marks,
-        stream=stream,
-        roll=roll,
-        acknowledgement=acknowledgement,
-        restored=lambda: fence.restored,
-        lease=config.read_lease,
-        clock=now,
-        steady=since_boot,
-    )
-    revoker = Revoker(
-        journal=journal,
-        marks=marks,
-        lifetimes=lifetimes,
-        clock=now,
-        publish=stream.publish,
-        wait_until_everywhere=acknowledgement.wait,
-        known=lambda: replica.revision,
-    )
+    revoker, replica = revoking.revoker, revoking.replica
     passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
     password_policy = PasswordPolicy(min_length=config.password_min_length)
     grants = Grants(
@@ -248,7 +210,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         keys=keys,
         replica=replica,
         marks=marks,
-        wait_until_everywhere=acknowledgement.wait,
+        wait_until_everywhere=revoking.acknowledgement.wait,
         head=journal.head,
         default_audience=config.default_audience,
         clock=now,
@@ -316,7 +278,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         fence=fence,
         passwords=passwords,
         stores=stores,
-        follower=follower,
+        revoking=revoking,
         duties=Duties(
             Duty(
                 "health of sql",
@@ -326,16 +288,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             Duty("health of redis", partial(health_check.probe, "redis", redis.ping), every=1),
             Duty(
                 "health of revocations",
-                partial(
-                    health_check.probe,
-                    "revocations",
-                    lambda: None if replica.lease.holds() else redis.ping(),
-                ),
+                partial(health_check.probe, "revocations", revoking.is_answering),
                 every=1,
             ),
-            Duty("revocation feed", follower.step, every=0),
-            Duty("unpublished revocations", revoker.publish_the_rest, every=1),
-            Duty("forgotten revocations", lambda: index.forget(now().timestamp()), every=60),
+            *revoking.duties(),
             Duty("keys", keys.reload, every=5),
             Duty("housekeeping", keep_house, every=30),
         ),

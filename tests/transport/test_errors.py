@@ -27,6 +27,7 @@ from authsvc.transport.callers import Callers
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import SERVICES
 from authsvc.transport.status import DOMAIN, INTERNAL, SPECS, status_of
+from tests.porch.processes import eventually
 from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import valkey
 from tests.transport.calls import METHODS, refused, request_of, send
@@ -143,6 +144,7 @@ def _stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         tokens = service.register().tokens
         _TOKENS[service.address] = tokens.access_token, tokens.refresh_token
         server.kill()
+        eventually(lambda: not service.app.revoking.replica.lease.holds())
         yield service
 
 
