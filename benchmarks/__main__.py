@@ -7,10 +7,10 @@ from types import ModuleType
 
 from redis import Redis
 
-from benchmarks import calls, harness, hashing, memory, refreshing, report, starting
+from benchmarks import calls, checking, harness, hashing, memory, refreshing, report, starting
 from benchmarks.harness import Options
 
-_GROUPS: tuple[ModuleType, ...] = (hashing, refreshing, memory, calls, starting)
+_GROUPS: tuple[ModuleType, ...] = (checking, hashing, refreshing, memory, calls, starting)
 _RESULTS = Path(__file__).with_name("results")
 
 
@@ -26,7 +26,7 @@ def main() -> int:
         for result in group.measure(options):
             print(report.table([result]), flush=True)
             results.append(result)
-    results.sort(key=lambda result: (result.id[0] != "P", int(result.id[1:])))
+    results.sort(key=lambda result: (result.id[0] != "P", int(result.id[1:].rstrip("bdn"))))
     report.write(_RESULTS, results, report.environment(**_servers()))
     print(f"\n{report.table(results)}")
     return 1 if any(result.passed is False for result in results) else 0

@@ -1,22 +1,17 @@
-"""What our own layers cost a call: P10, and for information the checks of tokens (I1, I2)."""
+"""What our own layers cost a call: P10."""
 
-import secrets
 from collections.abc import Iterator
 
 from authn.v1.account_service_pb2 import GetPasswordPolicyRequest
-from authn.v1.auth_service_pb2 import RegisterRequest
-from authn.v1.token_service_pb2 import VerifyTokenRequest, VerifyTokensRequest
 
 from benchmarks import harness
 from benchmarks.harness import LoadGenerator, Options
 from benchmarks.measurement import Pair, Result, alternate, at_least, median, ratios
 
-IDS = ("P10", "I1", "I2")
+IDS = ("P10",)
 
-_EMPTY = "/authn.v1.AccountService/GetPasswordPolicy"
-_VERIFY = "/authn.v1.TokenService/VerifyToken"
-_VERIFY_MANY = "/authn.v1.TokenService/VerifyTokens"
-_BATCH = 100
+EMPTY = "/authn.v1.AccountService/GetPasswordPolicy"
+"""An RPC that does next to nothing."""
 
 
 def measure(options: Options) -> Iterator[Result]:
@@ -26,46 +21,21 @@ def measure(options: Options) -> Iterator[Result]:
         harness.redis_server(core=harness.LOAD_CORE) as redis,
         harness.directory() as data,
         harness.service(data, redis_url=redis) as service,
-        harness.load(service.address, _EMPTY, empty) as ours,
+        harness.load(service.address, EMPTY, empty) as ours,
+        harness.yardstick_server(redis) as bare,
+        harness.load(bare, EMPTY, empty) as yardstick,
     ):
-        with (
-            harness.yardstick_server(redis) as bare,
-            harness.load(bare, _EMPTY, empty) as yardstick,
-        ):
-            yield _result(
-                "P10",
-                "empty RPC with all interceptors",
-                _alternate(ours, yardstick, options),
-                yardstick="the same RPC on a bare grpcio sync server",
-                limit=0.85,
-            )
-        yield from _measure_checks(service.address, ours, options)
-
-
-def _measure_checks(address: str, empty: LoadGenerator, options: Options) -> Iterator[Result]:
-    token = _access_token(address)
-    one = [VerifyTokenRequest(access_token=token)]
-    many = [VerifyTokensRequest(access_tokens=[token] * _BATCH)]
-    with (
-        harness.load(address, _VERIFY, one) as verify,
-        harness.load(address, _VERIFY_MANY, many) as verify_many,
-    ):
-        yield _result(
-            "I1",
-            "VerifyToken",
-            _alternate(verify, empty, options),
-            yardstick="an empty RPC on the same server",
-        )
-        pairs = _alternate(verify_many, verify, options)
-        yield _result(
-            "I2",
-            f"VerifyTokens, {_BATCH} per call, tokens/s",
-            [Pair(pair.ours * _BATCH, pair.yardstick) for pair in pairs],
-            yardstick="VerifyToken calls/s",
+        yield ratio(
+            "P10",
+            "empty RPC with all interceptors",
+            alternate_loads(ours, yardstick, options),
+            yardstick="the same RPC on a bare grpcio sync server",
+            limit=0.85,
         )
 
 
-def _alternate(ours: LoadGenerator, yardstick: LoadGenerator, options: Options) -> list[Pair]:
+def alternate_loads(ours: LoadGenerator, yardstick: LoadGenerator, options: Options) -> list[Pair]:
+    """Measure the rates of two loads in turn."""
     return alternate(
         lambda: ours.calls_per_second(options.seconds),
         lambda: yardstick.calls_per_second(options.seconds),
@@ -73,9 +43,10 @@ def _alternate(ours: LoadGenerator, yardstick: LoadGenerator, options: Options) 
     )
 
 
-def _result(
+def ratio(
     identity: str, name: str, pairs: list[Pair], *, yardstick: str, limit: float | None = None
 ) -> Result:
+    """Give the line of a ratio of two rates."""
     rates = (median([p.ours for p in pairs]), median([p.yardstick for p in pairs]))
     return Result(
         id=identity,
@@ -86,11 +57,3 @@ def _result(
         samples=ratios(pairs),
         must=None if limit is None else at_least(limit),
     )
-
-
-def _access_token(address: str) -> str:
-    with harness.stubs(address) as stubs:
-        request = RegisterRequest(
-            username=f"u{secrets.token_hex(8)}", password=harness.PASSWORD, scopes=["orders:read"]
-        )
-        return stubs.auth.Register(request).tokens.access_token

@@ -215,7 +215,7 @@ def load(
     Args:
         address: The server.
         path: The method.
-        messages: The requests; with fewer than there are slots they are used in turn.
+        messages: The requests, used in turn.
         chained: Whether a slot's next request carries the refresh token of its last answer.
         slots: How many calls are under way at once.
 
@@ -226,7 +226,9 @@ def load(
         "path": path,
         "connections": min(_CONNECTIONS, slots),
         "chained": chained,
-        "messages": [encoded[slot % len(encoded)] for slot in range(slots)],
+        "messages": [
+            encoded[slot::slots] or [encoded[slot % len(encoded)]] for slot in range(slots)
+        ],
     }
     with program([sys.executable, "-m", "benchmarks.load"], core=LOAD_CORE) as process:
         assert process.stdin is not None

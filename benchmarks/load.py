@@ -9,6 +9,7 @@ import json
 import selectors
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 from authn.v1.auth_service_pb2 import RefreshRequest, RefreshResponse
@@ -23,11 +24,14 @@ class _Slots:
     """The calls of one connection: what each sends, and which is under way."""
 
     connection: Connection
-    messages: list[bytes]
+    messages: list[deque[bytes]]
+    """What each slot sends, in turn."""
     open: dict[int, int] = field(default_factory=dict)
 
     def send(self, slot: int) -> None:
-        self.open[self.connection.send(self.messages[slot])] = slot
+        messages = self.messages[slot]
+        self.open[self.connection.send(messages[0])] = slot
+        messages.rotate(-1)
 
 
 class Load:
@@ -36,7 +40,10 @@ class Load:
     def __init__(self, task: dict[str, object]) -> None:
         host, _, port = str(task["address"]).rpartition(":")
         self._chained = bool(task["chained"])
-        messages = [base64.b64decode(text) for text in task["messages"]]  # type: ignore[attr-defined]
+        messages = [
+            deque(map(base64.b64decode, texts))
+            for texts in task["messages"]  # type: ignore[attr-defined]
+        ]
         share = len(messages) // int(str(task["connections"]))
         self._selector = selectors.DefaultSelector()
         self._all: list[_Slots] = []
@@ -74,7 +81,7 @@ class Load:
             else:
                 good += 1
                 if self._chained:
-                    slots.messages[slot] = _next_refresh(answer)
+                    slots.messages[slot] = deque([_next_refresh(answer)])
             if again:
                 slots.send(slot)
         return good, failed
