@@ -8,6 +8,8 @@ from authsvc import telemetry
 from authsvc.errors import StoreUnavailable
 
 _STOP_SECONDS = 2.0
+_PAUSE_SECONDS = 0.1
+"""After a bad turn, so that an outage costs no processor time."""
 
 _log = telemetry.get_logger("authsvc.duties")
 
@@ -34,20 +36,29 @@ class Duty:
         self.name = name
         self._act = act
         self._every = every
+        self._is_put_off = False
 
     def run(self, stopped: threading.Event) -> None:
         """Do it at once and then again and again, until it is stopped."""
         while not stopped.is_set():
-            self._take_turn()
-            stopped.wait(self._every)
+            pause = self._every if self._take_turn() else max(self._every, _PAUSE_SECONDS)
+            stopped.wait(pause)
 
-    def _take_turn(self) -> None:
+    def _take_turn(self) -> bool:
         try:
             self._act()
         except StoreUnavailable as error:
-            _log.warning("duty put off", duty=self.name, detail=str(error))
+            if not self._is_put_off:  # said once: an outage may last for a million turns
+                _log.warning("duty put off", duty=self.name, detail=str(error))
+            self._is_put_off = True
+            return False
         except Exception:  # noqa: BLE001 - one bad turn must not end the duty
             _log.exception("duty failed", duty=self.name)
+            return False
+        if self._is_put_off:
+            _log.info("duty taken up again", duty=self.name)
+        self._is_put_off = False
+        return True
 
 
 class Duties:

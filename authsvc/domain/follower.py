@@ -7,6 +7,7 @@ ask for a lease.
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from authsvc.domain.acknowledgement import Acknowledgement
@@ -95,7 +96,12 @@ class Follower:
         if enrolment.book != self._book:
             self._book, self._book_seen = enrolment.book, self._steady()
         self._place = enrolment.feed_end
-        self._apply_journal()
+        try:
+            self._apply_journal()
+        except StoreUnavailable:
+            with suppress(StoreUnavailable):  # else revokers wait for a lease that nobody got
+                self._roll.sign_off(member)
+            raise
         self._member = member
 
     def _follow(self) -> None:
@@ -116,13 +122,18 @@ class Follower:
             self._apply_journal()
 
     def _apply_journal(self) -> None:
-        """Apply what the journal has beyond the replica, and mark what no restore has marked."""
+        """Apply what the journal has beyond the replica.
+
+        What no restore has marked is put out first, as its revoker should have done: else this
+        worker would know of an end that the others could never confirm.
+        """
         head = self._journal.head()
         now = self._clock()
         for batch in self._journal.live(now, after=self._replica.revision):
             unmarked = [r for r in batch if r.revision > self._restored()]
             if unmarked:
                 self._marks.apply(unmarked, now=now)
+                self._stream.publish(unmarked)
             self._replica.apply(batch, revision=batch[-1].revision)
         if head > self._replica.revision:
             self._replica.apply((), revision=head)

@@ -27,6 +27,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 _SETTINGS = {
     "AUTHSVC_WORKERS": "2",
+    "AUTHSVC_READ_LEASE": "300ms",
     "AUTHSVC_ARGON2_TIME_COST": "1",
     "AUTHSVC_ARGON2_MEMORY_COST_KIB": "8",
 }

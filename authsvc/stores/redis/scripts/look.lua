@@ -1,5 +1,6 @@
-#!lua flags=no-writes
+#!lua flags=allow-oom
 -- Gives the fields of the roll, or {} if there is none of this server. KEYS fence, roll.
+-- Not flagged as writing nothing: see check.lua.
 -- ARGV fence. -1 if the fence is not the expected one.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local info = redis.call('INFO', 'server', 'replication')
