@@ -65,7 +65,11 @@ def _crash(world: World, bounds: Bounds) -> Moves:
             renewals=worker.renewals,
         )
         trusts = (*world.trusts[:number], Trust(0), *world.trusts[number + 1 :])
-        yield f"worker {number + 1}: crash", put(world, number, again, trusts=trusts)
+        revoker = world.revoker
+        if number == revoker.home and revoker.stage != "idle":
+            revoker = Revoker(number, stage="dead")
+        after = put(world, number, again, trusts=trusts, revoker=revoker, verify=None)
+        yield f"worker {number + 1}: crash", after
 
 
 def _give_up(world: World, bounds: Bounds) -> Moves:
@@ -108,19 +112,17 @@ def _flush(world: World, bounds: Bounds) -> Moves:
 def _isolate(world: World, bounds: Bounds) -> Moves:
     if not world.saved or world.old:
         return
-    for left in range(len(world.workers) + 1):
+    for left in range(len(world.workers)):
         workers = tuple(w._replace(side=int(n == left)) for n, w in enumerate(world.workers))
-        revoker = world.revoker._replace(side=int(left == len(workers)))
         parted = world._replace(
-            old=world.redis, old_writes=bounds.old_writes, workers=workers, revoker=revoker
+            old=world.redis, old_writes=bounds.old_writes, workers=workers
         )
-        whom = "the revoker" if left == len(workers) else f"worker {left + 1}"
-        yield f"Redis: a replica takes over, {whom} stays", _replaced(parted, world.saved, {0})
+        yield f"Redis: a replica takes over, worker {left + 1} stays behind", _replaced(parted, world.saved, {0})
 
 
 def _revoker_dies(world: World, bounds: Bounds) -> Moves:
     if world.revoker.stage not in ("idle", "dead"):
-        yield "revoker: dies", world._replace(revoker=Revoker(world.revoker.side, stage="dead"))
+        yield "revoker: dies", world._replace(revoker=Revoker(world.revoker.home, stage="dead"))
 
 
 _KINDS: dict[str, object] = {

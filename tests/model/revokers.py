@@ -23,18 +23,18 @@ def _append(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
 
 def _write(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
     revoker = world.revoker
-    redis = server(world, revoker.side)
-    if not takes_writes(world, revoker.side):
+    redis = server(world, _side(world))
+    if not takes_writes(world, _side(world)):
         return
-    trusted = world.trusts[-1].identity == redis.identity and redis.fence
+    trusted = world.trusts[revoker.home].identity == redis.identity and redis.fence
     if revoker.stage == "mark" and trusted:
         redis = redis._replace(marks=redis.marks | {revoker.revision})
         after = world._replace(revoker=revoker._replace(stage="feed"))
-        yield "mark", written(after, revoker.side, redis)
+        yield "mark", written(after, _side(world), redis)
     if revoker.stage == "feed":
         redis = redis._replace(feed=(*redis.feed, revoker.revision))
         after = world._replace(revoker=revoker._replace(stage="wait"))
-        yield "append to the feed", written(after, revoker.side, redis)
+        yield "append to the feed", written(after, _side(world), redis)
 
 
 def _look(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
@@ -42,9 +42,13 @@ def _look(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
     if revoker.stage != "wait":
         return
     if revoker.look is None:
-        yield "look is sent", world._replace(revoker=revoker._replace(look=Look()))
-    elif revoker.look.read is None:
-        redis = server(world, revoker.side)
+        if "a span counts from the sending of a look" in wrong:
+            yield "look is sent", world._replace(revoker=revoker._replace(look=Look()))
+            return
+        # Nothing depends on when a look is sent: it is as if sent when it is run.
+        revoker = revoker._replace(look=Look())
+    if revoker.look.read is None:
+        redis = server(world, _side(world))
         there = stands(redis, wrong)
         read = (redis.book, redis.settled, redis.members) if there else (0, False, ())
         look = revoker.look._replace(read=read)
@@ -53,7 +57,7 @@ def _look(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
         seen = _seen(revoker, bounds, wrong)
         if seen.stage == "told":
             told = max(world.told, seen.revision)
-            yield "OK", world._replace(told=told, revoker=Revoker(side=seen.side))
+            yield "OK", world._replace(told=told, revoker=Revoker(home=seen.home))
         else:
             yield "look is answered", world._replace(revoker=seen)
 
@@ -63,7 +67,7 @@ def _seen(revoker: Revoker, bounds: Bounds, wrong: frozenset[str]) -> Revoker:
     book, settled, members = look.read
     age = look.age if "a span counts from the sending of a look" in wrong else 0
     same = book == revoker.book
-    book_age = revoker.book_age if same else age
+    book_age = bounds.lease if settled else revoker.book_age if same else age
     lagging = [m for m in members if m.applied < revoker.revision]
     watches = tuple(_watch(m, revoker.watches if same else (), age) for m in lagging)
     waits = lagging or not book or not (settled or book_age >= bounds.lease)
@@ -85,14 +89,18 @@ def _watch(member: Member, watches: tuple[Watch, ...], age: int) -> Watch:
 
 def _strike(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
     revoker = world.revoker
-    if revoker.stage != "wait" or revoker.look or not takes_writes(world, revoker.side):
+    if revoker.stage != "wait" or revoker.look or not takes_writes(world, _side(world)):
         return
     for watch in revoker.watches:
         if watch.age >= bounds.lease:
-            redis = server(world, revoker.side)
+            redis = server(world, _side(world))
             struck = strike(redis, revoker.book, watch.seat, watch.counter, wrong)
             if struck != redis:
-                yield "strike", written(world, revoker.side, struck)
+                yield "strike", written(world, _side(world), struck)
+
+
+def _side(world: World) -> int:
+    return world.workers[world.revoker.home].side
 
 
 def _find(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
@@ -100,14 +108,13 @@ def _find(world: World, bounds: Bounds, wrong: frozenset[str]) -> Moves:
     if world.revoker.stage != "dead":
         return
     stage = "wait" if "who finds a revocation only waits" in wrong else "mark"
-    for number, worker in enumerate(world.workers):
+    for number in range(len(world.workers)):
         for revision in range(world.told + 1, world.journal + 1):
             if _finds(world, number, revision):
-                after = Revoker(side=worker.side, stage=stage, revision=revision)
-                trusts = (*world.trusts[:-1], world.trusts[number])
+                after = Revoker(home=number, stage=stage, revision=revision)
                 yield (
                     f"worker {number + 1} finds {revision} revoked",
-                    world._replace(revoker=after, trusts=trusts),
+                    world._replace(revoker=after),
                 )
 
 
@@ -126,10 +133,10 @@ def _finds(world: World, number: int, revision: int) -> bool:
 def restore_steps(world: World, wrong: frozenset[str]) -> Iterator[tuple[str, World]]:
     """Give the steps by which each process makes a doubtful Redis trustworthy again."""
     for number, trust in enumerate(world.trusts):
-        party = world.revoker if number == len(world.workers) else world.workers[number]
-        redis = server(world, party.side)
+        side = world.workers[number].side
+        redis = server(world, side)
         if (trust.identity == redis.identity and redis.fence) or not takes_writes(
-            world, party.side
+            world, side
         ):
             continue
         for what, after, changed in _restore(world, number, trust, redis.restores):
@@ -137,7 +144,7 @@ def restore_steps(world: World, wrong: frozenset[str]) -> Iterator[tuple[str, Wo
                 f"process {number + 1}: {what}",
                 written(
                     _trusting(world, number, after),
-                    party.side,
+                    side,
                     redis._replace(
                         restores=changed[0],
                         marks=redis.marks | set(range(1, changed[1] + 1)),
@@ -154,8 +161,7 @@ def restore_steps(world: World, wrong: frozenset[str]) -> Iterator[tuple[str, Wo
 def _restore(
     world: World, number: int, trust: Trust, restores: frozenset[int]
 ) -> Iterator[tuple[str, Trust, tuple[frozenset[int], int, bool]]]:
-    party = world.revoker if number == len(world.workers) else world.workers[number]
-    identity = server(world, party.side).identity
+    identity = server(world, world.workers[number].side).identity
     if not trust.restoring:
         begun = trust._replace(restoring=identity)
         yield "begins to restore", begun, (restores | {number}, 0, False)

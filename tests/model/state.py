@@ -87,7 +87,7 @@ class Watch(NamedTuple):
 class Revoker(NamedTuple):
     """A revocation on its way, or one that a worker found and completes before it says inactive."""
 
-    side: int = 0
+    home: int
     stage: str = "idle"
     revision: int = 0
     look: Look | None = None
@@ -97,12 +97,9 @@ class Revoker(NamedTuple):
 
 
 class Verify(NamedTuple):
-    """A verification under way, begun when `told` had been told, after its first reading."""
+    """A verification that has read an index without what had been told, and not yet the lease."""
 
     worker: int
-    told: int
-    leased: bool = True
-    index: int | None = None
 
 
 class World(NamedTuple):
@@ -111,7 +108,7 @@ class World(NamedTuple):
     redis: Redis
     workers: tuple[Worker, ...]
     trusts: tuple[Trust, ...]
-    revoker: Revoker = Revoker()
+    revoker: Revoker
     journal: int = 0
     told: int = 0
     saved: Redis | None = None
@@ -129,27 +126,54 @@ class World(NamedTuple):
 class Bounds:
     """How much of each kind may happen; what is delayed, paused or cut off is never bounded.
 
+    The revoker is a thread of the first worker.
+
     Attributes:
+        enrolments: How often each worker may enrol.
+        renewals: How often each may renew.
+        warm: How many of the workers hold a fresh lease of a settled book at the start.
         old_writes: For how many ticks an isolated Redis still writes once another has taken over.
         kinds: Which faults may happen: crash, give up, lose, flush, isolate, revoker dies, leave.
 
     """
 
-    workers: int = 1
+    enrolments: tuple[int, ...] = (1,)
+    renewals: tuple[int, ...] = (2,)
+    warm: int = 0
     revisions: int = 1
-    enrolments: int = 2
-    renewals: int = 2
-    faults: int = 1
+    faults: int = 0
     kinds: frozenset[str] = frozenset()
     old_writes: int = 0
     lease: int = 2
 
 
 def start(bounds: Bounds) -> World:
-    """Give the state in which Redis is sound and nobody has enrolled."""
+    """Give the state in which Redis is sound and only the warm workers have enrolled."""
+    workers = []
+    for number, (enrolments, renewals) in enumerate(
+        zip(bounds.enrolments, bounds.renewals, strict=True)
+    ):
+        worker = Worker(enrolments=enrolments, renewals=renewals)
+        if number < bounds.warm:
+            worker = worker._replace(
+                phase="loaded",
+                index=0,
+                seat=number,
+                book=1,
+                book_age=bounds.lease,
+                lease=bounds.lease,
+            )
+        workers.append(worker)
+    redis = Redis(identity=1, fence=True)
+    if bounds.warm:
+        members = tuple(Member(number, 1, 0) for number in range(bounds.warm))
+        redis = redis._replace(book=1, founded_under=1, settled=True, members=members)
     return World(
-        redis=Redis(identity=1, fence=True),
-        workers=(Worker(enrolments=bounds.enrolments, renewals=bounds.renewals),) * bounds.workers,
-        trusts=(Trust(),) * (bounds.workers + 1),
+        redis=redis,
+        workers=tuple(workers),
+        trusts=(Trust(),) * len(workers),
+        revoker=Revoker(home=0),
+        books=redis.book,
+        seats=bounds.warm,
         faults=bounds.faults,
     )

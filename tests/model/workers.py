@@ -96,9 +96,15 @@ def _told(worker: Worker, bounds: Bounds, wrong: frozenset[str]) -> Worker:
     if call.script == "renew" and granted:
         spent = 0 if "a lease counts from the reply" in wrong else call.age
         return worker._replace(lease=max(worker.lease, bounds.lease - spent))
-    if call.script == "renew" and "a refused worker keeps its index" in wrong:
-        return worker._replace(phase="out", seat=NOBODY, lease=0)
-    return worker._replace(phase="out", seat=NOBODY, lease=0)
+    return worker._replace(
+        phase="left" if call.script == "leave" else "out",
+        index=-1,
+        place=0,
+        seat=NOBODY,
+        book=0,
+        book_age=0,
+        lease=worker.lease if call.script == "leave" else 0,
+    )
 
 
 def _follow(
@@ -119,22 +125,17 @@ def _follow(
 def _verify(
     world: World, number: int, worker: Worker, bounds: Bounds, wrong: frozenset[str]
 ) -> Moves:
+    # Once the lease is read, the index only grows: reading it at once is the worst that can happen.
     if not world.told or worker.phase in ("leaving", "left"):
         return
-    under_way = world.verify
+    behind = worker.index < world.told
+    if worker.lease and (behind or world.verify == Verify(number)):
+        yield "verify accepts by its lease", world._replace(accepted=number)
+    if not worker.lease and _accepted_by_marks(world, number, worker, wrong):
+        yield "verify accepts by the marks", world._replace(accepted=number)
     index_first = "verify reads the index before the lease" in wrong
-    if under_way is None:
-        first = Verify(number, world.told, index=worker.index if index_first else None)
-        if index_first or worker.lease:
-            yield "verify begins", world._replace(verify=first)
-        elif _accepted_by_marks(world, number, worker, wrong):
-            yield "verify accepts by the marks", world._replace(accepted=number)
-    elif under_way.worker == number:
-        index = worker.index if under_way.index is None else under_way.index
-        leased = worker.lease or not index_first
-        if leased and index < under_way.told:
-            yield "verify accepts by the index", world._replace(accepted=number)
-        yield "verify ends", world._replace(verify=None)
+    if index_first and behind and world.verify is None:
+        yield "verify reads the index", world._replace(verify=Verify(number))
 
 
 def _accepted_by_marks(world: World, number: int, worker: Worker, wrong: frozenset[str]) -> bool:
