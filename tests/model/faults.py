@@ -114,10 +114,11 @@ def _isolate(world: World, bounds: Bounds) -> Moves:
         return
     for left in range(len(world.workers)):
         workers = tuple(w._replace(side=int(n == left)) for n, w in enumerate(world.workers))
-        parted = world._replace(
-            old=world.redis, old_writes=bounds.old_writes, workers=workers
+        parted = world._replace(old=world.redis, old_writes=bounds.old_writes, workers=workers)
+        yield (
+            f"Redis: a replica takes over, worker {left + 1} stays behind",
+            _replaced(parted, world.saved, {0}),
         )
-        yield f"Redis: a replica takes over, worker {left + 1} stays behind", _replaced(parted, world.saved, {0})
 
 
 def _revoker_dies(world: World, bounds: Bounds) -> Moves:

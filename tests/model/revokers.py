@@ -124,9 +124,7 @@ def _finds(world: World, number: int, revision: int) -> bool:
         return worker.index >= revision
     redis = server(world, worker.side)
     return (
-        world.trusts[number].identity == redis.identity
-        and redis.fence
-        and revision in redis.marks
+        world.trusts[number].identity == redis.identity and redis.fence and revision in redis.marks
     )
 
 
@@ -135,9 +133,7 @@ def restore_steps(world: World, wrong: frozenset[str]) -> Iterator[tuple[str, Wo
     for number, trust in enumerate(world.trusts):
         side = world.workers[number].side
         redis = server(world, side)
-        if (trust.identity == redis.identity and redis.fence) or not takes_writes(
-            world, side
-        ):
+        if (trust.identity == redis.identity and redis.fence) or not takes_writes(world, side):
             continue
         for what, after, changed in _restore(world, number, trust, redis.restores):
             yield (
@@ -153,8 +149,9 @@ def restore_steps(world: World, wrong: frozenset[str]) -> Iterator[tuple[str, Wo
                 ),
             )
         if trust.restoring and (trust.restoring != redis.identity or number not in redis.restores):
-            yield f"process {number + 1}: restore fails", _trusting(
-                world, number, Trust(trust.identity)
+            yield (
+                f"process {number + 1}: restore fails",
+                _trusting(world, number, Trust(trust.identity)),
             )
 
 
@@ -173,6 +170,4 @@ def _restore(
 
 
 def _trusting(world: World, number: int, trust: Trust) -> World:
-    return world._replace(
-        trusts=(*world.trusts[:number], trust, *world.trusts[number + 1 :])
-    )
+    return world._replace(trusts=(*world.trusts[:number], trust, *world.trusts[number + 1 :]))

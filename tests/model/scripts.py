@@ -19,9 +19,7 @@ def stands(redis: Redis, wrong: frozenset[str]) -> bool:
     )
 
 
-def enrol(
-    call: Call, redis: Redis, *, next_book: int, wrong: frozenset[str]
-) -> tuple[Redis, Call]:
+def enrol(call: Call, redis: Redis, *, next_book: int, wrong: frozenset[str]) -> tuple[Redis, Call]:
     """Found the roll if none stands, and add the member."""
     if not stands(redis, wrong):
         redis = redis._replace(

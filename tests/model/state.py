@@ -134,6 +134,7 @@ class Bounds:
         warm: How many of the workers hold a fresh lease of a settled book at the start.
         old_writes: For how many ticks an isolated Redis still writes once another has taken over.
         kinds: Which faults may happen: crash, give up, lose, flush, isolate, revoker dies, leave.
+            A replica that takes over has what Redis had at a warm start.
 
     """
 
@@ -173,6 +174,7 @@ def start(bounds: Bounds) -> World:
         workers=tuple(workers),
         trusts=(Trust(),) * len(workers),
         revoker=Revoker(home=0),
+        saved=redis if bounds.warm and "isolate" in bounds.kinds else None,
         books=redis.book,
         seats=bounds.warm,
         faults=bounds.faults,

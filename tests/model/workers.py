@@ -38,7 +38,9 @@ def put(world: World, number: int, worker: Worker, **others: object) -> World:
     return world._replace(workers=workers, **others)
 
 
-def _send(world: World, number: int, worker: Worker, bounds: Bounds, wrong: frozenset[str]) -> Moves:
+def _send(
+    world: World, number: int, worker: Worker, bounds: Bounds, wrong: frozenset[str]
+) -> Moves:
     if worker.call:
         return
     early = "the journal is loaded before enrolling" in wrong
@@ -89,9 +91,8 @@ def _told(worker: Worker, bounds: Bounds, wrong: frozenset[str]) -> Worker:
     worker = worker._replace(call=None)
     if call.script == "enrol":
         early = "the journal is loaded before enrolling" in wrong
-        age = call.age if "a book is seen when enrol is sent" in wrong else 0
         return worker._replace(
-            phase="loaded" if early else "enrolled", seat=call.seat, book=book, book_age=age
+            phase="loaded" if early else "enrolled", seat=call.seat, book=book, book_age=0
         )
     if call.script == "renew" and granted:
         spent = 0 if "a lease counts from the reply" in wrong else call.age
@@ -112,8 +113,9 @@ def _follow(
 ) -> Moves:
     feed = server(world, worker.side).feed
     if worker.phase == "enrolled":
-        yield "note the end of the feed", put(
-            world, number, worker._replace(phase="noted", place=len(feed))
+        yield (
+            "note the end of the feed",
+            put(world, number, worker._replace(phase="noted", place=len(feed))),
         )
     if worker.phase == "noted":
         yield "load", put(world, number, worker._replace(phase="loaded", index=world.journal))
