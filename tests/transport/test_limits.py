@@ -149,7 +149,7 @@ def test_p_api_1_a_deadline_that_has_passed_is_told(service: Service) -> None:
 
 
 @pytest.fixture(name="slow", scope="session")
-def _slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _slow(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose hashes take longer than its calls may."""
     data = Path(tmp_path_factory.mktemp("slow"))
     costs = {"argon2_time_cost": 64, "argon2_memory_cost_kib": 49152, "server_deadline": "1s"}

@@ -1,0 +1,60 @@
+"""The native transport: HTTP/2 outside the interpreter's lock, and a grpcio server behind it.
+
+pygrpc-native answers unary calls. Streams, reflection and methods that do not exist go, over a
+private unix socket, to a grpcio server with the same interceptors in the same process. It encrypts
+nothing and bounds neither a message before it is read nor the age of a connection, so what stands
+in front of it must (docs/decisions/0007-native-transport.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+if TYPE_CHECKING:  # at run time the classes take no parameters
+    Handler = grpc.RpcMethodHandler[Any, Any]
+
+
+class _Streams(grpc.GenericRpcHandler):
+    """Streaming methods, in the only form that pygrpc-native leaves to the server behind it."""
+
+    def __init__(self, handlers: Mapping[str, "Handler"]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
+        return self._handlers.get(handler_call_details.method)
+
+
+def new_server(
+    executor: Executor,
+    *,
+    interceptors: Sequence[grpc.ServerInterceptor],
+    options: Sequence[tuple[str, int]],
+) -> grpc.Server:
+    """Make a server like `grpc.server`; it takes one port.
+
+    Raises:
+        ImportError: The extra `authsvc[native]` is not installed.
+
+    """
+    # Only here: who does not choose it need not have it.
+    from pygrpc_native import Server  # noqa: PLC0415
+
+    class NativeServer(Server):
+        """Leaves response streams to grpcio, whose non-blocking ones hold no thread."""
+
+        def add_registered_method_handlers(
+            self, service_name: str, method_handlers: Mapping[str, "Handler"]
+        ) -> None:
+            unary, streams = {}, {}
+            for name, handler in method_handlers.items():
+                if handler.request_streaming or handler.response_streaming:
+                    streams[f"/{service_name}/{name}"] = handler
+                else:
+                    unary[name] = handler
+            super().add_registered_method_handlers(service_name, unary)
+            if streams:
+                self.add_generic_rpc_handlers((_Streams(streams),))
+
+    return NativeServer(executor, interceptors=interceptors, options=options)
