@@ -70,7 +70,7 @@ class Config(BaseSettings):
     transport: Literal["grpcio", "native"] = Field(
         default="grpcio",
         description="What speaks HTTP/2: `grpcio`, or `native` (extra `authsvc[native]`), which "
-        "bears more calls but must stand behind a mesh or proxy.",
+        "bears more calls, but never encrypts and reads what is too large: for admitted peers.",
     )
     http: Address = Field(
         default="127.0.0.1:8080",

@@ -6,11 +6,20 @@ nothing and bounds neither a message before it is read nor the age of a connecti
 in front of it must (docs/decisions/0007-native-transport.md).
 """
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 import grpc
+
+_LINGER_SECONDS = 0.2
+"""For those who watch the health to be told, and to go elsewhere."""
+
+_POLL_SECONDS = 0.001
+_FLUSH_SECONDS = 0.05
+"""For the last answers to leave: closing drops what is not sent yet."""
 
 if TYPE_CHECKING:  # at run time the classes take no parameters
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -56,5 +65,26 @@ def new_server(
             super().add_registered_method_handlers(service_name, unary)
             if streams:
                 self.add_generic_rpc_handlers((_Streams(streams),))
+
+        def stop(self, grace: float | None) -> threading.Event:
+            """Finish the calls that were begun, within the grace, and close.
+
+            Its own way would refuse calls, on connections that it leaves open, for as long as a
+            stream is open behind it.
+            """
+            done = threading.Event()
+
+            def finish() -> None:
+                ends = time.monotonic() + (grace or 0)
+                time.sleep(min(_LINGER_SECONDS, grace or 0))
+                self._stopping = True  # from here on it refuses
+                while self._calls and time.monotonic() < ends:
+                    time.sleep(_POLL_SECONDS)
+                time.sleep(min(_FLUSH_SECONDS, grace or 0))
+                super(NativeServer, self).stop(None).wait()
+                done.set()
+
+            threading.Thread(target=finish, name="drain", daemon=True).start()
+            return done
 
     return NativeServer(executor, interceptors=interceptors, options=options)

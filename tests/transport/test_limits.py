@@ -50,6 +50,22 @@ def test_p_api_1_a_message_over_the_limit_is_refused_unread(service: Service) ->
     assert fits.reason == "TOKEN_INACTIVE"
 
 
+def test_p_api_1_a_compressed_message_is_read_and_its_limit_is_that_of_the_whole(
+    service: Service,
+) -> None:
+    limit = service.app.config.max_message_bytes
+    expected = {
+        limit // 2: grpc.StatusCode.UNAUTHENTICATED,
+        limit: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+    for size, code in expected.items():
+        request = VerifyTokenRequest(access_token="A" * size)
+        refusal = refused(
+            lambda r=request: service.token.VerifyToken(r, compression=grpc.Compression.Gzip)
+        )
+        assert refusal.code is code
+
+
 def test_p_api_1_metadata_over_the_limit_is_refused(transport: str, service: Service) -> None:
     limit = service.app.config.max_metadata_bytes
     for metadata in (
