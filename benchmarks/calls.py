@@ -1,4 +1,7 @@
-"""What our own layers cost a call: P10, and for information the checks of tokens (I1, I2)."""
+"""What our own layers cost a call: P10, P10n, and for information I1 to I3.
+
+I1 and I2 are the checks of tokens, I3 is what P10 measures, on the native transport.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from benchmarks import harness
 from benchmarks.harness import LoadGenerator, Options
 from benchmarks.measurement import Pair, Result, alternate, at_least, median, ratios
 
-IDS = ("P10", "I1", "I2")
+IDS = ("P10", "P10n", "I1", "I2", "I3")
 
 _EMPTY = "/authn.v1.AccountService/GetPasswordPolicy"
 _VERIFY = "/authn.v1.TokenService/VerifyToken"
@@ -40,6 +43,34 @@ def measure(options: Options) -> Iterator[Result]:
                 limit=0.85,
             )
         yield from _measure_checks(service.address, ours, options)
+    yield from _measure_native(options)
+
+
+def _measure_native(options: Options) -> Iterator[Result]:
+    empty = [GetPasswordPolicyRequest()]
+    with (
+        harness.redis_server(core=harness.LOAD_CORE) as redis,
+        harness.directory() as data,
+        harness.service(data, redis_url=redis, transport="native") as service,
+        harness.yardstick_server(redis) as bare,
+        harness.load(bare, _EMPTY, empty) as yardstick,
+    ):
+        token = [VerifyTokenRequest(access_token=_access_token(service.address))]
+        with harness.load(service.address, _VERIFY, token) as verify:
+            yield _result(
+                "P10n",
+                "VerifyToken, warm, on the native transport",
+                _alternate(verify, yardstick, options),
+                yardstick="an empty RPC on a bare grpcio sync server",
+                limit=2.5,
+            )
+        with harness.load(service.address, _EMPTY, empty) as ours:
+            yield _result(
+                "I3",
+                "empty RPC with all interceptors on the native transport",
+                _alternate(ours, yardstick, options),
+                yardstick="the same RPC on a bare grpcio sync server",
+            )
 
 
 def _measure_checks(address: str, empty: LoadGenerator, options: Options) -> Iterator[Result]:

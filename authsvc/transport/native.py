@@ -18,7 +18,7 @@ _LINGER_SECONDS = 0.2
 """For those who watch the health to be told, and to go elsewhere."""
 
 _POLL_SECONDS = 0.001
-_FLUSH_SECONDS = 0.05
+_FLUSH_SECONDS = 0.02
 """For the last answers to leave: closing drops what is not sent yet."""
 
 if TYPE_CHECKING:  # at run time the classes take no parameters

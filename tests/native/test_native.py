@@ -16,7 +16,7 @@ from authsvc.transport import native
 from authsvc.transport.callers import peer_address
 from tests.porch.processes import eventually
 from tests.service import running
-from tests.stores.hot.servers import Server
+from tests.stores.hot.servers import valkey
 
 WATCHES = 200
 
@@ -58,10 +58,13 @@ def refuses(call: "grpc.UnaryUnaryMultiCallable[bytes, bytes]") -> bool:
 
 
 def test_open_watches_hold_no_thread_and_do_not_hold_up_the_end(
-    redis: Server, tmp_path: Path, channels: Callable[[str], grpc.Channel]
+    tmp_path: Path, channels: Callable[[str], grpc.Channel]
 ) -> None:
     hour = 3600.0
-    with running(data=tmp_path, redis_url=redis.url, transport="native") as service:
+    with (
+        valkey() as redis,
+        running(data=tmp_path, redis_url=redis.url, transport="native") as service,
+    ):
         before = threading.active_count()
         channel, another = channels(service.address), channels(service.address)
         streams = [
