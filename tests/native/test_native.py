@@ -17,6 +17,7 @@ from authsvc.transport.callers import peer_address
 from tests.porch.processes import eventually
 from tests.service import running
 from tests.stores.hot.servers import valkey
+from tests.transport import http2
 
 WATCHES = 200
 
@@ -96,6 +97,17 @@ def test_a_call_that_was_begun_is_finished_before_the_end(
         may_end.set()
         assert call.result() == b"done"
         assert stopped.wait(20)
+
+
+def test_calls_whose_message_does_not_come_hold_no_thread(
+    channels: Callable[[str], grpc.Channel],
+) -> None:
+    with (
+        serving(lambda request, _: request) as (_, address),
+        http2.begin(address, b"/x/X", times=10_000),
+        http2.begin(address, b"/x/X", times=100),
+    ):
+        assert channels(address).unary_unary("/x/X")(b"echo", timeout=20) == b"echo"
 
 
 def test_who_cancels_is_noticed(channels: Callable[[str], grpc.Channel]) -> None:

