@@ -265,7 +265,11 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     return App(
         config=config,
         server=build_server(
-            servicers, interceptor, policies.limits(config), with_reflection=config.reflection
+            servicers,
+            interceptor,
+            policies.limits(config),
+            with_reflection=config.reflection,
+            transport=config.transport,
         ),
         health=health,
         http=HttpApplication(

@@ -67,6 +67,11 @@ class Config(BaseSettings):
     listen: Address = Field(
         default="127.0.0.1:50051", description="Address of the gRPC port, HOST:PORT."
     )
+    transport: Literal["grpcio", "native"] = Field(
+        default="grpcio",
+        description="What speaks HTTP/2: `grpcio`, or `native` (extra `authsvc[native]`), which "
+        "bears more calls, but never encrypts and reads what is too large: for admitted peers.",
+    )
     http: Address = Field(
         default="127.0.0.1:8080",
         description="Address of the HTTP port (JWKS, metrics, health), HOST:PORT.",

@@ -3,6 +3,7 @@
 Each rule gives sentences that say what is wrong and what to do, and never a secret.
 """
 
+import importlib.util
 import itertools
 import os
 import stat
@@ -78,6 +79,11 @@ def _common_faults(config: Config) -> Iterator[str]:
         )
     if "*" not in config.audiences and config.default_audience not in config.audiences:
         yield "AUTHSVC_DEFAULT_AUDIENCE is not among AUTHSVC_AUDIENCES. Add it there."
+    if config.transport == "native" and importlib.util.find_spec("pygrpc_native") is None:
+        yield (
+            "AUTHSVC_TRANSPORT is native, which is not installed. Run: pip install "
+            "'authsvc[native]', or use grpcio."
+        )
     if config.master_key is not None:
         yield from _master_key_faults(config.master_key.get_secret_value())
 

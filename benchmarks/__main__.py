@@ -26,7 +26,7 @@ def main() -> int:
         for result in group.measure(options):
             print(report.table([result]), flush=True)
             results.append(result)
-    results.sort(key=lambda result: (result.id[0] != "P", int(result.id[1:].rstrip("bdn"))))
+    results.sort(key=lambda result: _place(result.id))
     report.write(_RESULTS, results, report.environment(**_servers()))
     print(f"\n{report.table(results)}")
     return 1 if any(result.passed is False for result in results) else 0
@@ -41,6 +41,11 @@ def _parse() -> argparse.Namespace:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {sorted(_ids())}")
     return arguments
+
+
+def _place(identity: str) -> tuple[bool, int, str]:
+    """Order budgets before what only informs: P2, P10, P10n, I1."""
+    return identity[0] != "P", int(identity[1:].rstrip("n")), identity
 
 
 def _ids() -> set[str]:

@@ -1,17 +1,19 @@
-"""What our own layers cost a call: P10."""
+"""What our own layers cost a call: P10, and on the native transport P10n and I1."""
 
 from collections.abc import Iterator
 
 from authn.v1.account_service_pb2 import GetPasswordPolicyRequest
+from authn.v1.token_service_pb2 import VerifyTokenRequest
 
 from benchmarks import harness
 from benchmarks.harness import LoadGenerator, Options
 from benchmarks.measurement import Pair, Result, alternate, at_least, median, ratios
 
-IDS = ("P10",)
+IDS = ("P10", "P10n", "I1")
 
 EMPTY = "/authn.v1.AccountService/GetPasswordPolicy"
 """An RPC that does next to nothing."""
+VERIFY = "/authn.v1.TokenService/VerifyToken"
 
 
 def measure(options: Options) -> Iterator[Result]:
@@ -32,6 +34,34 @@ def measure(options: Options) -> Iterator[Result]:
             yardstick="the same RPC on a bare grpcio sync server",
             limit=0.85,
         )
+    yield from _measure_native(options)
+
+
+def _measure_native(options: Options) -> Iterator[Result]:
+    empty = [GetPasswordPolicyRequest()]
+    with (
+        harness.redis_server(core=harness.LOAD_CORE) as redis,
+        harness.directory() as data,
+        harness.service(data, redis_url=redis, transport="native") as service,
+        harness.yardstick_server(redis) as bare,
+        harness.load(bare, EMPTY, empty) as yardstick,
+    ):
+        token = [VerifyTokenRequest(access_token=harness.access_token(service.address))]
+        with harness.load(service.address, VERIFY, token) as verify:
+            yield ratio(
+                "P10n",
+                "VerifyToken, warm, on the native transport",
+                alternate_loads(verify, yardstick, options),
+                yardstick="an empty RPC on a bare grpcio sync server",
+                limit=2.5,
+            )
+        with harness.load(service.address, EMPTY, empty) as ours:
+            yield ratio(
+                "I1",
+                "empty RPC with all interceptors on the native transport",
+                alternate_loads(ours, yardstick, options),
+                yardstick="the same RPC on a bare grpcio sync server",
+            )
 
 
 def alternate_loads(ours: LoadGenerator, yardstick: LoadGenerator, options: Options) -> list[Pair]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from authn.v1.account_service_pb2 import GetPasswordPolicyRequest
-from authn.v1.auth_service_pb2 import RegisterRequest
 from authn.v1.token_service_pb2 import VerifyTokenRequest, VerifyTokensRequest
 
 from authsvc import policies
@@ -24,13 +23,12 @@ from authsvc.stores.sql.sealing import Sealer
 from authsvc.system_clock import steady_clock
 from authsvc.verify.revocations import RevocationEntry, RevocationIndex, RevocationKind
 from benchmarks import harness
-from benchmarks.calls import EMPTY, alternate_loads, ratio
+from benchmarks.calls import EMPTY, VERIFY, alternate_loads, ratio
 from benchmarks.harness import Options
 from benchmarks.measurement import Pair, Result, at_most
 
-IDS = ("P1", "P1d", "P2", "I3")
+IDS = ("P1", "P1d", "P2", "I2")
 
-_VERIFY = "/authn.v1.TokenService/VerifyToken"
 _VERIFY_MANY = "/authn.v1.TokenService/VerifyTokens"
 _BATCH = 100
 _DISTINCT = 60_000
@@ -41,15 +39,15 @@ _REVOCATIONS = 1_000_000
 def measure(options: Options) -> Iterator[Result]:
     """Measure the budgets of this group."""
     with harness.directory() as data, harness.service(data) as service:
-        token = _register(service.address)
+        token = harness.access_token(service.address)
         one = [VerifyTokenRequest(access_token=token)]
         many = [VerifyTokensRequest(access_tokens=[token] * _BATCH)]
         distinct = [VerifyTokenRequest(access_token=each) for each in _mint(data, _DISTINCT)]
         empty = [GetPasswordPolicyRequest()]
         with (
             harness.load(service.address, EMPTY, empty) as yardstick,
-            harness.load(service.address, _VERIFY, one) as verify,
-            harness.load(service.address, _VERIFY, distinct) as verify_distinct,
+            harness.load(service.address, VERIFY, one) as verify,
+            harness.load(service.address, VERIFY, distinct) as verify_distinct,
             harness.load(service.address, _VERIFY_MANY, many) as verify_many,
         ):
             beside = "an empty RPC on the same server"
@@ -79,7 +77,7 @@ def _measure_index(count: int) -> Result:
     tracemalloc.stop()
     size = (after - before) / count
     return Result(
-        id="I3",
+        id="I2",
         name="memory of a live revocation in a worker",
         value=size,
         unit="bytes",
@@ -87,14 +85,6 @@ def _measure_index(count: int) -> Result:
         samples=(size,),
         must=at_most(100),
     )
-
-
-def _register(address: str) -> str:
-    with harness.stubs(address) as stubs:
-        request = RegisterRequest(
-            username=f"u{secrets.token_hex(8)}", password=harness.PASSWORD, scopes=["orders:read"]
-        )
-        return stubs.auth.Register(request).tokens.access_token
 
 
 def _mint(data: Path, count: int) -> Iterator[str]:

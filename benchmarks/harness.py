@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from typing import IO
 
 import grpc
 from authn.v1.account_service_pb2_grpc import AccountServiceStub
+from authn.v1.auth_service_pb2 import RegisterRequest
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from google.protobuf.message import Message
 from redis import Redis
@@ -249,6 +251,15 @@ def stubs(address: str) -> Iterator[Stubs]:
     """Connect to the service."""
     with grpc.insecure_channel(address) as channel:
         yield Stubs(AuthServiceStub(channel), AccountServiceStub(channel))
+
+
+def access_token(address: str) -> str:
+    """Register an account and give its access token."""
+    request = RegisterRequest(
+        username=f"u{secrets.token_hex(8)}", password=PASSWORD, scopes=["orders:read"]
+    )
+    with stubs(address) as given:
+        return given.auth.Register(request).tokens.access_token
 
 
 def memory_of(pid: int, field: str) -> float:

@@ -72,7 +72,8 @@ def main() -> None:
         connection_age=config.max_connection_age,
         connection_grace=config.drain_grace,
     )
-    server = grpc.server(ThreadPoolExecutor(HANDLER_THREADS), options=limits.channel_options())
+    options = [*limits.channel_options(), *limits.age_options()]
+    server = grpc.server(ThreadPoolExecutor(HANDLER_THREADS), options=options)
     # Their other methods are not called.
     auth = _Auth(sys.argv[1])  # type: ignore[abstract]
     accounts = _Accounts()  # type: ignore[abstract]

@@ -16,4 +16,8 @@ Listen = Annotated[
     str | None, typer.Option("--listen", help="gRPC address, HOST:PORT (AUTHSVC_LISTEN).")
 ]
 Http = Annotated[str | None, typer.Option("--http", help="HTTP address, HOST:PORT (AUTHSVC_HTTP).")]
+Transport = Annotated[
+    str | None,
+    typer.Option("--transport", help="What speaks HTTP/2, grpcio or native (AUTHSVC_TRANSPORT)."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]

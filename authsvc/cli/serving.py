@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from authsvc.cli.options import Data, Http, Listen
+from authsvc.cli.options import Data, Http, Listen, Transport
 from authsvc.cli.output import fail
 
 if TYPE_CHECKING:
     from authsvc.config import Config
 
 
-def up(listen: Listen = None, http: Http = None, data: Data = None) -> None:
+def up(
+    listen: Listen = None, http: Http = None, data: Data = None, transport: Transport = None
+) -> None:
     """Start in dev mode, ready to try.
 
     Everything it needs comes along, and it listens on loopback only. An SQL database or Redis of
@@ -31,6 +33,7 @@ def up(listen: Listen = None, http: Http = None, data: Data = None) -> None:
                 listen=listen,
                 http=http,
                 data=data,
+                transport=transport,
                 log_format="console" if for_people else None,
             ),
             on_serving=_print_banner,
@@ -40,14 +43,18 @@ def up(listen: Listen = None, http: Http = None, data: Data = None) -> None:
         fail(*error.faults)
 
 
-def serve(listen: Listen = None, http: Http = None, data: Data = None) -> None:
+def serve(
+    listen: Listen = None, http: Http = None, data: Data = None, transport: Transport = None
+) -> None:
     """Start in production mode. All settings are AUTHSVC_… variables; see `check-config`."""
     from authsvc import serving  # noqa: PLC0415
     from authsvc.config import ConfigurationError, load  # noqa: PLC0415
 
     try:
         serving.serve(
-            lambda: load(mode="production", listen=listen, http=http, data=data),
+            lambda: load(
+                mode="production", listen=listen, http=http, data=data, transport=transport
+            ),
             on_serving=_note_addresses,
         )
     except ConfigurationError as error:

@@ -15,6 +15,8 @@ DEVELOPMENT_CLIENT = "dev"
 """The client id of a loopback peer in dev mode, which counts as a service with every scope."""
 
 _BEARER = "bearer "
+_MAPPED = "::ffff:"
+"""Before an IPv4 address that came in by a port for both (RFC 4291, 2.5.5.2)."""
 
 
 class ApiKeys(Protocol):
@@ -92,7 +94,8 @@ def peer_address(peer: str) -> str:
     if kind == "ipv4":
         return rest.rpartition(":")[0]
     if kind == "ipv6":
-        return rest.rpartition(":")[0].strip("[]")
+        address = rest.rpartition(":")[0].strip("[]")
+        return address.removeprefix(_MAPPED) if "." in address else address
     return kind
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import grpc
 from authn.v1 import (
@@ -22,6 +23,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from authsvc.transport import native
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.health import Health
@@ -44,6 +46,9 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 
 HANDLER_THREADS = 24
 """More than can wait for password hashes, so that other calls always find a thread."""
+
+Transport = Literal["grpcio", "native"]
+"""What speaks HTTP/2: grpcio, the reference, or pygrpc-native, which bears more calls."""
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
@@ -71,8 +76,7 @@ class Limits:
     connection_grace: timedelta
 
     def channel_options(self) -> Sequence[tuple[str, int]]:
-        """Give them as options of gRPC."""
-        millisecond = timedelta(milliseconds=1)
+        """Give them as options of gRPC, without those on the age of a connection."""
         return (
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", self.message_bytes),
@@ -83,23 +87,30 @@ class Limits:
             # tenth call of an honest client at the limit. Nor does a rapid reset need it: what is
             # cancelled at once starts no handler.
             ("grpc.http.overload_protection", 0),
-            ("grpc.max_connection_age_ms", self.connection_age // millisecond),
-            ("grpc.max_connection_age_grace_ms", self.connection_grace // millisecond),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
         )
 
+    def age_options(self) -> Sequence[tuple[str, int]]:
+        """Give those on the age of a connection, which the native transport lacks."""
+        millisecond = timedelta(milliseconds=1)
+        return (
+            ("grpc.max_connection_age_ms", self.connection_age // millisecond),
+            ("grpc.max_connection_age_grace_ms", self.connection_grace // millisecond),
+        )
+
 
 def build_server(
-    servicers: Servicers, interceptor: CallInterceptor, limits: Limits, *, with_reflection: bool
+    servicers: Servicers,
+    interceptor: CallInterceptor,
+    limits: Limits,
+    *,
+    with_reflection: bool,
+    transport: Transport,
 ) -> grpc.Server:
     """Put a server together; it has no port yet."""
-    server = grpc.server(
-        ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler"),
-        interceptors=[interceptor],
-        options=limits.channel_options(),
-    )
+    server = _new_server(interceptor, limits, transport)
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(servicers.auth, server)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(servicers.token, server)
     session_service_pb2_grpc.add_SessionServiceServicer_to_server(servicers.session, server)
@@ -109,6 +120,16 @@ def build_server(
     if with_reflection:
         _add_reflection(server)
     return server
+
+
+def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transport) -> grpc.Server:
+    executor = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
+    options = limits.channel_options()
+    if transport == "native":
+        return native.new_server(executor, interceptors=[interceptor], options=options)
+    return grpc.server(
+        executor, interceptors=[interceptor], options=[*options, *limits.age_options()]
+    )
 
 
 def _add_reflection(server: grpc.Server) -> None:

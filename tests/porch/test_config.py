@@ -62,6 +62,21 @@ def _faults(**changes: Any) -> list[str]:
     return faults(Config(**{**GOOD, **changes}), environment={})
 
 
+def test_p_cfg_1_a_transport_that_is_not_installed_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _faults(transport="native") == []
+    monkeypatch.setitem(sys.modules, "pygrpc_native", None)
+    (fault,) = _faults(transport="native")
+    assert "pip install 'authsvc[native]'" in fault
+
+
+def test_p_cfg_1_the_native_transport_off_loopback_needs_a_mesh() -> None:
+    (fault,) = _faults(transport="native", listen="0.0.0.0:50051")
+    assert "AUTHSVC_TLS_TERMINATED_BY_MESH" in fault
+    assert not _faults(transport="native", listen="0.0.0.0:50051", tls_terminated_by_mesh=True)
+
+
 def test_p_cfg_1_a_sound_production_configuration_has_no_fault() -> None:
     assert _faults() == []
     assert _faults(listen="0.0.0.0:50051", tls_terminated_by_mesh=True) == []

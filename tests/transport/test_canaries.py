@@ -75,7 +75,7 @@ class Teller:
 
 
 @pytest.fixture(name="story", scope="session")
-def _story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+def _story(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
     data = Path(tmp_path_factory.mktemp("canaries"))
     with valkey() as server, logged("debug") as log:
         return tell(data, server, log)

@@ -137,7 +137,7 @@ _TOKENS: dict[str, tuple[str, str]] = {}
 
 
 @pytest.fixture(name="stopped", scope="session")
-def _stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _stopped(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose Redis is gone."""
     data = Path(tmp_path_factory.mktemp("stopped"))
     with valkey() as server, running(data=data, redis_url=server.url) as service:

@@ -111,7 +111,7 @@ def good_request(name: str) -> Message:
 
 
 @pytest.fixture(name="worn", scope="session")
-def _worn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _worn(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of these tests' own: its throttles are used up here."""
     data = Path(tmp_path_factory.mktemp("worn"))
     with valkey() as server, running(data=data, redis_url=server.url) as service:

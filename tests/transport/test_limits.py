@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from authn.v1.auth_service_pb2 import LoginRequest
 from authn.v1.token_service_pb2 import GetJwksRequest, VerifyTokenRequest
@@ -18,6 +19,13 @@ from tests.transport.logged import logged
 
 GET_JWKS = path_of("GetJwks").encode()
 OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED = 0, 3, 4, 12
+RESET = None
+TOO_MUCH_METADATA = {
+    "grpcio": {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT},
+    "native": {grpc.StatusCode.UNKNOWN},  # which clients make of the HTTP status 431
+}
+FORBIDDEN_CHARACTERS = {"grpcio": INVALID_ARGUMENT, "native": RESET}
+FORBIDDEN_PATH = {"grpcio": UNIMPLEMENTED, "native": RESET}
 
 
 def series(service: Service) -> set[str]:
@@ -43,7 +51,23 @@ def test_p_api_1_a_message_over_the_limit_is_refused_unread(service: Service) ->
     assert fits.reason == "TOKEN_INACTIVE"
 
 
-def test_p_api_1_metadata_over_the_limit_is_refused(service: Service) -> None:
+def test_p_api_1_a_compressed_message_is_read_and_its_limit_is_that_of_the_whole(
+    service: Service,
+) -> None:
+    limit = service.app.config.max_message_bytes
+    expected = {
+        limit // 2: grpc.StatusCode.UNAUTHENTICATED,
+        limit: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+    for size, code in expected.items():
+        request = VerifyTokenRequest(access_token="A" * size)
+        refusal = refused(
+            lambda r=request: service.token.VerifyToken(r, compression=grpc.Compression.Gzip)
+        )
+        assert refusal.code is code
+
+
+def test_p_api_1_metadata_over_the_limit_is_refused(transport: str, service: Service) -> None:
     limit = service.app.config.max_metadata_bytes
     for metadata in (
         (("x-large", "a" * limit),),
@@ -51,8 +75,7 @@ def test_p_api_1_metadata_over_the_limit_is_refused(service: Service) -> None:
         (("x-large-bin", b"a" * limit),),
     ):
         refusal = refused(lambda m=metadata: send(service.channel, "GetJwks", metadata=m))
-        allowed = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT}
-        assert refusal.code in allowed
+        assert refusal.code in TOO_MUCH_METADATA[transport]
     send(service.channel, "GetJwks", metadata=(("x-large", "a" * (limit - 1000)),))
 
 
@@ -67,26 +90,31 @@ def test_p_api_1_metadata_over_the_limit_is_refused_also_before_it_is_agreed_on(
 
 @pytest.mark.parametrize("control", [b"\r\n", b"\0", b"\x1b[2J", b"\n", b"\x7f"])
 def test_p_api_1_control_characters_in_metadata_are_refused_and_never_logged(
-    control: bytes, service: Service
+    control: bytes, transport: str, service: Service
 ) -> None:
     value = b"a" + control + b'{"event":"forged"}'
     with logged("debug") as log:
         for name in (b"x-any", b"x-correlation-id", b"authorization", b"x-authsvc-api-key"):
             answer = http2.call(service.address, GET_JWKS, headers=((name, value),))
-            assert answer.status == INVALID_ARGUMENT
+            assert answer.status == FORBIDDEN_CHARACTERS[transport]
+            assert not answer.data
     assert "forged" not in log.text
     assert control.decode("latin-1") not in log.text.replace("\n", "")
 
 
 @pytest.mark.parametrize("byte", [b"\x80", b"\xff", "é".encode()])
 def test_p_api_1_metadata_that_is_not_ascii_is_refused_and_forges_no_line(
-    byte: bytes, service: Service
+    byte: bytes, transport: str, service: Service
 ) -> None:
-    value = b"a" + byte + b'\n{"event":"forged"}'
+    values = {
+        b"a" + byte: INVALID_ARGUMENT,
+        b"a" + byte + b'\n{"event":"forged"}': FORBIDDEN_CHARACTERS[transport],
+    }
     with logged("debug") as log:
         for name in (b"x-any", b"x-correlation-id", b"authorization", b"x-authsvc-api-key"):
-            answer = http2.call(service.address, GET_JWKS, headers=((name, value),))
-            assert answer.status == INVALID_ARGUMENT
+            for value, expected in values.items():
+                answer = http2.call(service.address, GET_JWKS, headers=((name, value),))
+                assert answer.status == expected
     assert all(line["event"] != "forged" for line in log.lines)
 
 
@@ -124,9 +152,9 @@ def test_p_api_2_unknown_fields_are_ignored(service: Service) -> None:
     "path",
     [
         *(b"/authn.v1.TokenService/Nothing", b"/authn.v1.Nothing/GetJwks", b"/", b"/x"),
-        *(GET_JWKS[1:], b"/" + GET_JWKS, GET_JWKS + b"/", GET_JWKS + b"?a=b", GET_JWKS + b"%20"),
+        *(b"/" + GET_JWKS, GET_JWKS + b"/", GET_JWKS + b"%20"),
         *(b"/authn.v1.TokenService/Get%4Awks", b"/AUTHN.V1.TokenService/GetJwks"),
-        *(b"/authn.v1.TokenService//GetJwks", b"/x/" + b"A" * 5000, b"/\xff\xfe/\x80"),
+        *(b"/authn.v1.TokenService//GetJwks", b"/x/" + b"A" * 5000),
     ],
 )
 def test_an_unknown_method_is_unimplemented_and_makes_no_metric(
@@ -135,6 +163,25 @@ def test_an_unknown_method_is_unimplemented_and_makes_no_metric(
     before = series(service)
     assert http2.call(service.address, path).status == UNIMPLEMENTED
     assert series(service) == before
+
+
+@pytest.mark.parametrize("path", [GET_JWKS[1:], b"/\xff\xfe/\x80"])
+def test_what_is_no_path_reaches_no_method_and_makes_no_metric(
+    path: bytes, transport: str, service: Service
+) -> None:
+    before = series(service)
+    assert http2.call(service.address, path).status == FORBIDDEN_PATH[transport]
+    assert series(service) == before
+
+
+@pytest.mark.parametrize("name", ["GetJwks", "RotateKey"])
+def test_a_query_behind_a_method_is_another_method_or_changes_no_rule(
+    name: str, transport: str, open_service: Service
+) -> None:
+    path = path_of(name).encode()
+    plain = http2.call(open_service.address, path).status
+    asked = http2.call(open_service.address, path + b"?a=b").status
+    assert asked == (UNIMPLEMENTED if transport == "grpcio" else plain)
 
 
 def test_calls_are_counted_under_the_name_of_their_method(service: Service) -> None:
@@ -149,7 +196,7 @@ def test_p_api_1_a_deadline_that_has_passed_is_told(service: Service) -> None:
 
 
 @pytest.fixture(name="slow", scope="session")
-def _slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _slow(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose hashes take longer than its calls may."""
     data = Path(tmp_path_factory.mktemp("slow"))
     costs = {"argon2_time_cost": 64, "argon2_memory_cost_kib": 49152, "server_deadline": "1s"}
@@ -187,6 +234,14 @@ def test_a_rapid_reset_starts_no_handler_and_holds_nobody_up(service: Service) -
     assert sent > 0
     assert value(service, counted) - before < 50
     assert time.monotonic() - started < 2
+
+
+def test_p_api_1_a_flood_of_frames_takes_no_memory_and_holds_nobody_up(service: Service) -> None:
+    http2.flood(service.address, GET_JWKS, times=1_000)
+    before = psutil.Process().memory_info().rss
+    http2.flood(service.address, GET_JWKS, times=5_000)
+    send(service.channel, "GetJwks")
+    assert psutil.Process().memory_info().rss - before < 30_000_000
 
 
 def test_a_client_that_sends_nothing_holds_nobody_up(service: Service) -> None:

@@ -15,7 +15,7 @@ from tests.transport.calls import outcome
 
 
 @pytest.fixture(name="fresh", scope="session")
-def _fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def _fresh(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose accounts are those of these tests alone."""
     data = Path(tmp_path_factory.mktemp("fresh"))
     with valkey() as server, running(data=data, redis_url=server.url) as service:
