@@ -24,9 +24,10 @@ class Health(HealthServicer):  # type: ignore[misc]  # it ships without types
         """Say which services can answer; watchers are told of what has changed."""
         if self._is_stopped:  # a probe that hung may come back during the drain
             return
-        for service, is_serving in serving.items():
-            if self._serving.get(service) is not is_serving:
-                self._serving[service] = is_serving
+        before = dict(self._serving)
+        self._serving.update(serving)
+        for service, is_serving in serving.items():  # who is told of one may ask for all
+            if before.get(service) is not is_serving:
                 self.set(service, _status(is_serving))
 
     def is_serving(self, service: str = OVERALL) -> bool:

@@ -3,7 +3,7 @@
 pygrpc-native answers unary calls. Streams, reflection and methods that do not exist go, over a
 private unix socket, to a grpcio server with the same interceptors in the same process. It encrypts
 nothing and bounds neither a message before it is read nor the age of a connection, so what stands
-in front of it must (docs/decisions/0007-native-transport.md).
+in front of it must (docs/decisions/0008-native-transport.md).
 """
 
 import threading

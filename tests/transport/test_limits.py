@@ -237,11 +237,11 @@ def test_a_rapid_reset_starts_no_handler_and_holds_nobody_up(service: Service) -
 
 
 def test_p_api_1_a_flood_of_frames_takes_no_memory_and_holds_nobody_up(service: Service) -> None:
-    http2.flood(service.address, GET_JWKS, times=5_000)  # the client, too, is in this process
+    http2.flood(service.address, GET_JWKS, times=10_000)
     before = psutil.Process().memory_info().rss
-    http2.flood(service.address, GET_JWKS, times=5_000)
+    http2.flood(service.address, GET_JWKS, times=10_000)
     send(service.channel, "GetJwks")
-    assert psutil.Process().memory_info().rss - before < 30_000_000
+    assert psutil.Process().memory_info().rss - before < 60_000_000
 
 
 def test_a_client_that_sends_nothing_holds_nobody_up(service: Service) -> None:
