@@ -16,6 +16,7 @@ from authsvc.domain.authentication import AttemptLimits, Authenticator
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import Event
+from authsvc.domain.feed import RevocationFeed
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
@@ -55,8 +56,11 @@ from authsvc.transport.health import Health
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
+from authsvc.transport.key_watch import KeyWatch
+from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.server import SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
+from authsvc.transport.streams import Streams
 from authsvc.transport.token_service import TokenService
 from authsvc.verify.verifier import TokenVerifier
 
@@ -77,6 +81,9 @@ class App:
     http: HttpApplication
     keys: Keys
     fence: FenceKeeper
+    feed: RevocationFeed
+    streams: Streams
+    revocation_watch: RevocationWatch
     passwords: Passwords
     duties: Duties
     stores: ExitStack
@@ -109,7 +116,9 @@ class App:
         """Say that nothing is served any longer, finish what was begun, and stop."""
         self.duties.stop()  # first, so that none says otherwise afterwards
         self.health.stop()
+        self.streams.stop()  # which would else hold up the end for all of the grace
         self.server.stop(grace).wait()
+        self.revocation_watch.close()
         self.passwords.close()
         self.stores.close()
 
@@ -203,11 +212,24 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         record=record,
         clock=now,
     )
+    feed = RevocationFeed()
+    feed.start(journal.head())
+    revocation_watch = RevocationWatch(
+        feed=feed, journal=journal, is_current=lambda: True, clock=now
+    )
+    key_watch = KeyWatch(keys=keys, clock=now)
+    keys.on_change = key_watch.tell
+    streams = Streams(count=metrics.count)
     health = Health()
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
-        token=TokenService(verification=verification, keys=keys),
+        token=TokenService(
+            verification=verification,
+            keys=keys,
+            revocation_watch=revocation_watch,
+            key_watch=key_watch,
+        ),
         session=SessionService(
             directory=SessionDirectory(
                 sessions=sessions, accounts=accounts, revoker=revoker, record=record, clock=now
@@ -235,6 +257,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         rules=access_rules(SERVICES),
         callers=callers,
         metrics=metrics,
+        streams=streams,
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
     )
@@ -261,6 +284,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         ),
         keys=keys,
         fence=fence,
+        feed=feed,
+        streams=streams,
+        revocation_watch=revocation_watch,
         passwords=passwords,
         stores=stores,
         duties=Duties(
@@ -272,6 +298,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             Duty("health of redis", partial(health_check.probe, "redis", redis.ping), every=1),
             Duty("unmarked revocations", revoker.mark_the_rest, every=1),
             Duty("keys", keys.reload, every=5),
+            Duty("signs of life", revocation_watch.give_sign_of_life, every=0.75),
+            Duty("keys for watchers", key_watch.tell, every=4),
+            Duty("slow readers", streams.look_after, every=0.25),
+            Duty("callers of streams", streams.check_callers, every=10),
             Duty("housekeeping", keep_house, every=30),
         ),
         check_redis=partial(
