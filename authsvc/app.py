@@ -84,6 +84,7 @@ class App:
     feed: RevocationFeed
     streams: Streams
     revocation_watch: RevocationWatch
+    key_watch: KeyWatch
     passwords: Passwords
     duties: Duties
     stores: ExitStack
@@ -287,6 +288,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         feed=feed,
         streams=streams,
         revocation_watch=revocation_watch,
+        key_watch=key_watch,
         passwords=passwords,
         stores=stores,
         duties=Duties(

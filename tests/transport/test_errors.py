@@ -26,8 +26,8 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.callers import Callers
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import SERVICES
-from authsvc.transport.streams import Streams
 from authsvc.transport.status import DOMAIN, INTERNAL, SPECS, status_of
+from authsvc.transport.streams import Streams
 from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import valkey
 from tests.transport.calls import METHODS, refused, request_of, send
