@@ -56,7 +56,6 @@ class RevocationWatch:
         def follow(piece: Piece) -> None:
             stream.put(self._write_once(piece))
 
-        # Also after a call that ends while it begins, as the two are not told apart.
         if self._feed.follow(after_revision, follow):
             stream.on_over(lambda: self._feed.leave(follow))
             return
