@@ -22,7 +22,7 @@ _QUEUED = 64
 """Responses that may wait in a stream."""
 _PATIENCE = 3.0
 """How many seconds a peer may leave a response untaken."""
-_PATIENCE_IF_MANY = 0.5
+_PATIENCE_IF_MANY = 1.0
 """The same while half of the senders are held up."""
 _FAREWELL = 0.5
 """How many seconds a peer has to take the status, before its call is cut."""
