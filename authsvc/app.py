@@ -303,6 +303,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             Duty("signs of life", revocation_watch.give_sign_of_life, every=0.75),
             Duty("keys for watchers", key_watch.tell, every=4),
             Duty("slow readers", streams.look_after, every=0.25),
+            Duty("slow readers of health", health.streams.look_after, every=0.25),
             Duty("callers of streams", streams.check_callers, every=10),
             Duty("housekeeping", keep_house, every=30),
         ),

@@ -34,7 +34,7 @@ class Stream:
     def __init__(
         self,
         context: grpc.ServicerContext,
-        send: Callable[[bytes | None], None],
+        send: Callable[[Any], None],
         *,
         senders: ThreadPoolExecutor,
         check_caller: Callable[[], None],
@@ -46,14 +46,14 @@ class Stream:
         """Raises what the caller is refused for by now."""
         self.code = "CANCELLED"
         """The name of the status that it ended with; the peer's own unless the server ends it."""
-        self._queue: deque[tuple[bytes, Callable[[], object]]] = deque()
+        self._queue: deque[tuple[Any, Callable[[], object]]] = deque()
         self._changing = threading.Lock()
         self._is_sending = False
         self._waiting_since: float | None = None
         self._ended_at: float | None = None
 
-    def put(self, response: bytes, *, then: Callable[[], object] = lambda: None) -> None:
-        """Queue a written response; `then` is called once it was sent, unless the stream ends.
+    def put(self, response: Any, *, then: Callable[[], object] = lambda: None) -> None:
+        """Queue a response; `then` is called once it was sent, unless the stream ends.
 
         A stream in which too many wait is ended.
         """

@@ -1,6 +1,5 @@
 """Streams: many at once, none to the harm of others, each gone without a trace."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -82,7 +81,9 @@ def test_those_who_leave_no_room_are_cut_off_while_others_are_served(
     assert eventually(lambda: is_nobody_left(own))
 
 
-def test_who_reads_too_slowly_is_told_so_and_others_miss_nothing(own: Service) -> None:
+def test_who_reads_too_slowly_is_ended_and_others_miss_nothing(own: Service) -> None:
+    counted = 'authsvc_rpcs_total{code="RESOURCE_EXHAUSTED",method="WatchRevocations"}'
+    before = value(own, counted)
     with grpc.insecure_channel(own.address) as channel, revoking(own) as revoke:
         slow = Watcher(TokenServiceStub(channel), after=own.app.feed.revision)
         quick = Watcher(own.token, after=own.app.feed.revision)
@@ -94,9 +95,9 @@ def test_who_reads_too_slowly_is_told_so_and_others_miss_nothing(own: Service) -
                 quick.read()
         refusal = refused(lambda: slow.read_until(lambda _: False))
         quick.call.cancel()
-    assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert refusal.reason == "OVERLOADED"
-    assert refusal.retry_after is not None
+    # It is told so if it reads soon afterwards; then it is cut off.
+    assert refusal.code in {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
+    assert eventually(lambda: value(own, counted) == before + 1)
 
 
 def test_p_int_1_a_stream_ends_when_its_key_is_revoked(production: Service) -> None:
@@ -159,8 +160,7 @@ def test_two_thousand_streams_cost_few_threads(tmp_path: Path, redis: Server) ->
                 watcher.read_until(is_current)
             watchers += fresh
         assert len(service.app.streams._open) == 2000
-        senders = [t for t in threading.enumerate() if t.name.startswith("WatchRevocations")]
-        assert len(senders) <= 16
+        assert len(service.app.streams._senders["WatchRevocations"]._threads) <= 16
 
         with revoking(service) as revoke:
             revoked = revoke()
