@@ -57,8 +57,11 @@ from authsvc.transport.health import Health
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
+from authsvc.transport.key_watch import KeyWatch
+from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.server import SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
+from authsvc.transport.streams import Streams
 from authsvc.transport.token_service import TokenService
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.verifier import TokenVerifier
@@ -82,6 +85,9 @@ class App:
     http: HttpApplication
     keys: Keys
     fence: FenceKeeper
+    streams: Streams
+    revocation_watch: RevocationWatch
+    key_watch: KeyWatch
     passwords: Passwords
     duties: Duties
     revoking: Revoking
@@ -118,7 +124,9 @@ class App:
         with suppress(StoreUnavailable):  # then revokers wait for the end of its lease
             self.revoking.follower.sign_off()
         self.health.stop()
+        self.streams.stop()  # which would else hold up the end for all of the grace
         self.server.stop(grace).wait()
+        self.revocation_watch.close()
         self.passwords.close()
         self.stores.close()
 
@@ -218,11 +226,23 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     verification = Verification(
         checker=checker, keys=keys, revoker=revoker, grants=grants, record=record
     )
+    revocation_watch = RevocationWatch(
+        feed=replica.feed, journal=journal, is_current=replica.lease.holds, clock=now
+    )
+    key_watch = KeyWatch(keys=keys, clock=now)
+    keys.on_change = key_watch.tell
+    streams = Streams(count=metrics.count)
     health = Health()
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
-        token=TokenService(checker=checker, verification=verification, keys=keys),
+        token=TokenService(
+            checker=checker,
+            verification=verification,
+            keys=keys,
+            revocation_watch=revocation_watch,
+            key_watch=key_watch,
+        ),
         session=SessionService(
             directory=SessionDirectory(
                 sessions=sessions, accounts=accounts, revoker=revoker, record=record, clock=now
@@ -250,6 +270,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         rules=access_rules(SERVICES),
         callers=callers,
         metrics=metrics,
+        streams=streams,
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
     )
@@ -280,6 +301,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         ),
         keys=keys,
         fence=fence,
+        streams=streams,
+        revocation_watch=revocation_watch,
+        key_watch=key_watch,
         passwords=passwords,
         stores=stores,
         revoking=revoking,
@@ -297,6 +321,11 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             ),
             *revoking.duties(),
             Duty("keys", keys.reload, every=5),
+            Duty("signs of life", revocation_watch.give_sign_of_life, every=0.75),
+            Duty("keys for watchers", key_watch.tell, every=4),
+            Duty("slow readers", streams.look_after, every=0.25),
+            Duty("slow readers of health", health.streams.look_after, every=0.25),
+            Duty("callers of streams", streams.check_callers, every=10),
             Duty("housekeeping", keep_house, every=30),
         ),
         check_redis=partial(

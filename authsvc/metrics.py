@@ -53,6 +53,10 @@ class Metrics:
         if observe is None:
             method, observe = _UNKNOWN, self._observe[_UNKNOWN]
         observe(seconds)
+        self.count(method, code)
+
+    def count(self, method: str, code: str) -> None:
+        """Count a stream that ended with this status code; how long it lasted says nothing."""
         count = self._count.get((method, code))
         if count is None:
             count = self._count[method, code] = self._rpcs.labels(method, code).inc

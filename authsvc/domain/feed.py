@@ -23,14 +23,18 @@ class Piece:
     revocations: Sequence[Revocation]
 
 
+Follower = Callable[[Piece], None]
+"""Is called with the feed locked: it MUST NOT block, and MUST NOT call the feed."""
+
+
 class RevocationFeed:
     """Holds the latest revocations and tells followers of new ones; threads may share it."""
 
     def __init__(self) -> None:
         self._revision = 0
         self._oldest = 0
-        self._latest: deque[Revocation] = deque(maxlen=_KEPT)
-        self._followers: list[Callable[[Piece], None]] = []
+        self._latest: deque[Revocation] = deque()
+        self._followers: dict[Follower, None] = {}
         self._telling = threading.Lock()
 
     @property
@@ -39,36 +43,40 @@ class RevocationFeed:
         return self._revision
 
     def extend(self, revocations: Sequence[Revocation], *, revision: int) -> None:
-        """Go on with all that was revoked up to a revision, in order, and tell the followers.
-
-        A follower is called with the feed locked: it MUST NOT block.
-        """
+        """Go on with all that was revoked up to a revision, in order, and tell the followers."""
         with self._telling:
             piece = Piece(self._revision, revision, tuple(revocations))
-            overflow = len(self._latest) + len(revocations) - _KEPT
-            if overflow > 0:
-                self._oldest = [*self._latest, *revocations][overflow - 1].revision
             self._latest.extend(revocations)
+            while len(self._latest) > _KEPT:
+                self._oldest = self._latest.popleft().revision
             self._revision = revision
             for follower in self._followers:
                 follower(piece)
 
-    def follow(self, after_revision: int, follower: Callable[[Piece], None]) -> Piece | None:
-        """Tell `follower` of every piece from now on, and give what it missed.
+    def repeat(self) -> None:
+        """Tell the followers that everything up to the present revision is known."""
+        with self._telling:
+            piece = Piece(self._revision, self._revision, ())
+            for follower in self._followers:
+                follower(piece)
+
+    def follow(self, after_revision: int, follower: Follower) -> bool:
+        """Tell `follower` at once what it missed, maybe nothing, and then of every piece.
 
         Returns:
-            The piece from `after_revision` to now; None if it is not at hand, and a snapshot of
-            the journal is needed, which then goes on from `revision` or later.
+            False, with nothing told, if what it missed is not all at hand, or if it is ahead of
+            this process: it needs a snapshot.
 
         """
         with self._telling:
-            self._followers.append(follower)
             if not self._oldest <= after_revision <= self._revision:
-                return None
-            missed = [r for r in self._latest if r.revision > after_revision]
-            return Piece(after_revision, self._revision, missed)
+                return False
+            missed = tuple(r for r in self._latest if r.revision > after_revision)
+            self._followers[follower] = None
+            follower(Piece(after_revision, self._revision, missed))
+            return True
 
-    def leave(self, follower: Callable[[Piece], None]) -> None:
-        """Tell `follower` nothing more."""
+    def leave(self, follower: Follower) -> None:
+        """Tell `follower` nothing more, if it was told anything at all."""
         with self._telling:
-            self._followers.remove(follower)
+            self._followers.pop(follower, None)

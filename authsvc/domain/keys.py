@@ -10,7 +10,7 @@ REVOKED   compromised: nothing that it signed is accepted. What it retired stays
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -131,6 +131,8 @@ class Keys:
         self._loading = threading.Lock()
         self._looking = threading.Lock()
         self._last_look = clock() - _LOOK_INTERVAL
+        self.on_change: Callable[[], None] = lambda: None
+        """Is called when the ring has become another."""
 
     @property
     def ring(self) -> KeyRing:
@@ -152,8 +154,11 @@ class Keys:
             self._known = self._store.list()
             self._is_stale = False
             ring = KeyRing(VerificationKey.from_jwk(jwk) for jwk in self.published())
-            if {key.key_id for key in ring} != {key.key_id for key in self._ring}:
+            has_changed = {key.key_id for key in ring} != {key.key_id for key in self._ring}
+            if has_changed:
                 self._ring = ring
+        if has_changed:
+            self.on_change()
 
     def look_for_unknown_key(self) -> None:
         """Look for a key that is not in the ring; judge by the ring anew afterwards.

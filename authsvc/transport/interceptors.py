@@ -9,6 +9,9 @@ The order, from the outside in, and why:
 5. the caller and the access rule, before the request is judged (AIP-211);
 6. the request itself: did it parse, does it keep the rules of the contract;
 7. the servicer.
+
+A stream is surrounded like any call while it begins; from then on it is in the hands of `Streams`,
+which counts it when it ends. The deadline is for the beginning alone.
 """
 
 import re
@@ -38,6 +41,7 @@ from authsvc.transport.access import AccessRule
 from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
 from authsvc.transport.status import internal_status, status_of
+from authsvc.transport.streams import Streams
 
 CORRELATION_ID = "x-correlation-id"
 _CORRELATION_ID_FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -46,7 +50,7 @@ _MALFORMED = object()
 
 _log = telemetry.get_logger("authsvc.transport")
 
-Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+Behaviour = Callable[..., Any]
 if TYPE_CHECKING:  # at run time the class takes no parameters
     Handler = grpc.RpcMethodHandler[Any, Any]
 
@@ -60,12 +64,14 @@ class CallInterceptor(grpc.ServerInterceptor):
         rules: Mapping[str, AccessRule],
         callers: Callers,
         metrics: Metrics,
+        streams: Streams,
         deadline: timedelta,
         max_metadata_bytes: int,
     ) -> None:
         self._rules = rules
         self._callers = callers
         self._metrics = metrics
+        self._streams = streams
         self._deadline = deadline.total_seconds()
         self._max_metadata_bytes = max_metadata_bytes
         self._handlers: dict[str, Handler] = {}
@@ -89,38 +95,59 @@ class CallInterceptor(grpc.ServerInterceptor):
         return handler
 
     def _surround(self, method: str, rule: AccessRule, inner: "Handler") -> "Handler":
-        behaviour, deserialize = inner.unary_unary, inner.request_deserializer
-        if behaviour is None or deserialize is None:
-            message = f"{method} is not unary"
-            raise ValueError(message)
         name = method.rpartition("/")[2]
+        deserialize = inner.request_deserializer
+        if inner.unary_unary is not None and deserialize is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._answer_with(name, rule, inner.unary_unary),
+                request_deserializer=_lenient(deserialize),
+                response_serializer=inner.response_serializer,
+            )
+        if inner.unary_stream is not None and deserialize is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._begin_with(name, rule, inner.unary_stream),
+                request_deserializer=_lenient(deserialize),
+                response_serializer=None,  # a response is written once for all who are sent it
+            )
+        message = f"{method} is of a kind that is not served"
+        raise ValueError(message)
 
+    def _answer_with(self, name: str, rule: AccessRule, behaviour: Behaviour) -> Behaviour:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             started = time.perf_counter()
             code = "OK"
             try:
-                return self._answer(rule, behaviour, request, context)
-            except AuthError as error:
-                status = status_of(error)
+                self._admit(rule, request, context)
+                return behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - the last resort: nothing may reach the caller
+                status = _tell(name, error)
                 code = status.code.name
-                _note_failure(name, error)
-            except Exception:  # noqa: BLE001 - the last resort: nothing may reach the caller
-                status = internal_status(telemetry.correlation_id.get())
-                code = "INTERNAL"
-                _log.exception("call failed", method=name)
             finally:
                 self._metrics.observe(name, code, time.perf_counter() - started)
             return _abort(context, status)
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=_lenient(deserialize),
-            response_serializer=inner.response_serializer,
-        )
+        return answer
 
-    def _answer(
-        self, rule: AccessRule, behaviour: Behaviour, request: Any, context: grpc.ServicerContext
-    ) -> Any:
+    def _begin_with(self, name: str, rule: AccessRule, behaviour: Behaviour) -> Behaviour:
+        def begin(request: Any, context: grpc.ServicerContext, send: Callable[[Any], None]) -> None:
+            try:
+                self._admit(rule, request, context)
+            except Exception as error:  # noqa: BLE001 - as above
+                status = _tell(name, error)
+                self._metrics.count(name, status.code.name)
+                _abort(context, status)
+            stream = self._streams.open(
+                name, context, send, check_caller=lambda: self._check_caller(rule, context)
+            )
+            try:
+                behaviour(request, context, stream)
+            except Exception as error:  # noqa: BLE001 - as above
+                stream.end(_tell(name, error))
+
+        begin.experimental_non_blocking = True  # type: ignore[attr-defined]  # read by grpcio
+        return begin
+
+    def _admit(self, rule: AccessRule, request: Any, context: grpc.ServicerContext) -> None:
         telemetry.correlation_id.set("")
         metadata = self._read_metadata(context)
         correlation_id = metadata.get(CORRELATION_ID, "")
@@ -132,7 +159,12 @@ class CallInterceptor(grpc.ServerInterceptor):
         rule.admit(call, is_service=is_service)
         validate(request)
         set_call(call)
-        return behaviour(request, context)
+
+    def _check_caller(self, rule: AccessRule, context: grpc.ServicerContext) -> None:
+        """Let a caller pass that was admitted before, if it still would be."""
+        metadata = self._read_metadata(context)
+        call, is_service = self._callers.identify(context.peer(), metadata, time_left=timedelta)
+        rule.admit(call, is_service=is_service)
 
     def _read_metadata(self, context: grpc.ServicerContext) -> dict[str, str]:
         """Read the metadata, of which grpc bounds neither size nor alphabet in time."""
@@ -195,6 +227,15 @@ def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
             return _MALFORMED
 
     return lenient
+
+
+def _tell(method: str, error: Exception) -> grpc.Status:
+    """Give the status that tells of an error; to be called while it is handled."""
+    if isinstance(error, AuthError):
+        _note_failure(method, error)
+        return status_of(error)
+    _log.exception("call failed", method=method)
+    return internal_status(telemetry.correlation_id.get())
 
 
 def _note_failure(method: str, error: AuthError) -> None:

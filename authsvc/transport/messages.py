@@ -6,6 +6,8 @@ from authn.v1.account_pb2 import Account as AccountMessage
 from authn.v1.account_pb2 import AccountState as AccountStateMessage
 from authn.v1.key_pb2 import Key as KeyMessage
 from authn.v1.key_pb2 import KeyState as KeyStateMessage
+from authn.v1.revocation_pb2 import Revocation as RevocationMessage
+from authn.v1.revocation_pb2 import RevocationKind as RevocationKindMessage
 from authn.v1.session_pb2 import Client as ClientMessage
 from authn.v1.session_pb2 import Session as SessionMessage
 from authn.v1.token_pb2 import JsonWebKey, TokenClaims, TokenSet
@@ -14,8 +16,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from authsvc.domain.accounts import Account, AccountState
 from authsvc.domain.grants import Tokens
 from authsvc.domain.keys import KeyStanding, KeyState
+from authsvc.domain.revocation import Revocation
 from authsvc.domain.sessions import ClientInfo, Session
 from authsvc.verify.claims import Claims
+from authsvc.verify.revocations import RevocationKind
 
 _ACCOUNT_STATES = {
     AccountState.ACTIVE: AccountStateMessage.ACCOUNT_STATE_ACTIVE,
@@ -26,6 +30,13 @@ _KEY_STATES = {
     KeyState.ACTIVE: KeyStateMessage.KEY_STATE_ACTIVE,
     KeyState.RETIRED: KeyStateMessage.KEY_STATE_RETIRED,
     KeyState.REVOKED: KeyStateMessage.KEY_STATE_REVOKED,
+}
+
+_REVOCATION_KINDS = {
+    RevocationKind.TOKEN: RevocationKindMessage.REVOCATION_KIND_TOKEN,
+    RevocationKind.SESSION: RevocationKindMessage.REVOCATION_KIND_SESSION,
+    RevocationKind.ACCOUNT: RevocationKindMessage.REVOCATION_KIND_ACCOUNT,
+    RevocationKind.KEY: RevocationKindMessage.REVOCATION_KIND_KEY,
 }
 
 
@@ -147,3 +158,13 @@ def key_message(standing: KeyStanding) -> KeyMessage:
 def json_web_key(jwk: dict[str, str]) -> JsonWebKey:
     """Write a public key."""
     return JsonWebKey(**jwk)
+
+
+def revocation_message(revocation: Revocation) -> RevocationMessage:
+    """Write a revocation, as far as verifiers must know it."""
+    return RevocationMessage(
+        kind=_REVOCATION_KINDS[revocation.kind],
+        subject=revocation.subject,
+        epoch=revocation.epoch,
+        forget_time=timestamp(revocation.remember_until),
+    )

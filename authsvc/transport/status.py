@@ -160,6 +160,12 @@ def internal_status(correlation_id: str) -> grpc.Status:
     return _status(INTERNAL, [], correlation_id=correlation_id)
 
 
+def stopping_status() -> grpc.Status:
+    """Give the status that ends a stream when its server stops."""
+    message = "The server is stopping; call again."
+    return rpc_status.to_status(Status(code=Code.UNAVAILABLE, message=message))
+
+
 def reason_of(error: AuthError) -> ErrorReason.ValueType:
     """Give the reason of an error, for answers that carry one for each item."""
     return SPECS[type(error)].reason

@@ -9,8 +9,11 @@ from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.verification import Verification
 from authsvc.errors import AuthError, TokenDefect
 from authsvc.transport.context import current_call
+from authsvc.transport.key_watch import KeyWatch
 from authsvc.transport.messages import json_web_key, session_claims, token_claims
+from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.status import reason_of
+from authsvc.transport.streams import Stream
 from authsvc.verify.claims import Claims
 
 _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
@@ -22,10 +25,20 @@ _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
 class TokenService(TokenServiceServicer):
     """Checking and revoking tokens."""
 
-    def __init__(self, *, checker: TokenChecker, verification: Verification, keys: Keys) -> None:
+    def __init__(
+        self,
+        *,
+        checker: TokenChecker,
+        verification: Verification,
+        keys: Keys,
+        revocation_watch: RevocationWatch,
+        key_watch: KeyWatch,
+    ) -> None:
         self._checker = checker
         self._verification = verification
         self._keys = keys
+        self._revocation_watch = revocation_watch
+        self._key_watch = key_watch
 
     def VerifyToken(
         self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext
@@ -72,6 +85,17 @@ class TokenService(TokenServiceServicer):
 
     def GetJwks(self, _request: pb.GetJwksRequest, _: grpc.ServicerContext) -> pb.GetJwksResponse:
         return pb.GetJwksResponse(keys=map(json_web_key, self._keys.published()))
+
+    # The interceptor gives streams a `Stream`, which is there as long as the call is.
+    def WatchRevocations(  # type: ignore[override]
+        self, request: pb.WatchRevocationsRequest, _: grpc.ServicerContext, stream: Stream
+    ) -> None:
+        self._revocation_watch.begin(stream, request.after_revision)
+
+    def WatchKeys(  # type: ignore[override]
+        self, _request: pb.WatchKeysRequest, _: grpc.ServicerContext, stream: Stream
+    ) -> None:
+        self._key_watch.begin(stream)
 
     def ExplainToken(
         self, request: pb.ExplainTokenRequest, _: grpc.ServicerContext

@@ -192,6 +192,20 @@ def test_p_key_1_whoever_waits_for_a_look_sees_what_it_found(
         assert all(at_once([partial(finds, other, key_id)] * 8))
 
 
+def test_others_are_told_when_the_ring_changes_and_only_then(
+    store: _CountingStore, clock: _Clock
+) -> None:
+    keys = Keys(store=store, policy=_POLICY, clock=clock)
+    told: list[int] = []
+    keys.on_change = lambda: told.append(len(keys.published()))
+    keys.rotate_if_due()
+    keys.reload()
+    assert told == [1]
+    keys.rotate()
+    keys.reload()
+    assert told == [1, 2]
+
+
 def test_processes_that_start_together_make_one_key(store: _CountingStore, clock: _Clock) -> None:
     processes = [Keys(store=store, policy=_POLICY, clock=clock) for _ in range(8)]
 

@@ -76,14 +76,20 @@ def send(
     metadata: tuple[tuple[str, str | bytes], ...] = (),
     timeout: float = 20,
 ) -> Any:
-    """Call a method with a request or with any bytes."""
+    """Call a method with a request or with any bytes; give the first response of a stream."""
     data = request if isinstance(request, bytes) else request.SerializeToString()
-    answer = channel.unary_unary(
+    is_stream = METHODS[name].server_streaming
+    answer = (channel.unary_stream if is_stream else channel.unary_unary)(
         path_of(name),
         request_serializer=None,
         response_deserializer=GetMessageClass(METHODS[name].output_type).FromString,
     )
-    return answer(data, metadata=metadata, timeout=timeout)
+    called = answer(data, metadata=metadata, timeout=timeout)
+    if not is_stream:
+        return called
+    first = next(called)
+    called.cancel()
+    return first
 
 
 def refusal_of(error: grpc.RpcError) -> Refusal:

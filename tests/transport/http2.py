@@ -96,6 +96,45 @@ def begin(address: str, path: bytes, *, times: int) -> socket.socket:
     return connection
 
 
+def open_without_room(address: str, path: bytes, *, times: int) -> socket.socket:
+    """Begin calls with empty messages, and let not one byte of an answer be sent."""
+    connection = _connect(address, 10.0)
+    block = _block(address, path, ())
+    no_window = struct.pack(">HI", 4, 0)  # SETTINGS_INITIAL_WINDOW_SIZE
+    connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, no_window))
+    for stream in range(1, 2 * times, 2):
+        connection.sendall(
+            _frame(_HEADERS, _END_HEADERS, stream, block)
+            + _frame(_DATA, _END_STREAM, stream, bytes(5))
+        )
+    return connection
+
+
+def count_ends(connection: socket.socket, *, wanted: int) -> int:
+    """Read until so many calls were ended or reset; give how many were."""
+    ended: set[int] = set()
+    received = b""
+    while len(ended) < wanted:
+        try:
+            chunk = connection.recv(65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        received += chunk
+        while len(received) >= 9 and len(received) >= 9 + int.from_bytes(received[:3]):
+            length = int.from_bytes(received[:3])
+            kind, flags, stream = received[3], received[4], int.from_bytes(received[5:9])
+            if kind == _SETTINGS and not flags & _ACK:
+                _acknowledge(connection, _SETTINGS, b"")
+            if kind == _PING and not flags & _ACK:
+                _acknowledge(connection, _PING, received[9 : 9 + length])
+            if kind == _RST_STREAM or (kind == _HEADERS and flags & _END_STREAM):
+                ended.add(stream)
+            received = received[9 + length :]
+    return len(ended)
+
+
 def _connect(address: str, patience: float) -> socket.socket:
     host, _, port = address.rpartition(":")
     return socket.create_connection((host, int(port)), timeout=patience)

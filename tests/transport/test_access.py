@@ -38,7 +38,7 @@ from tests.transport.calls import (
 
 PUBLIC = {
     *("Register", "Login", "Refresh", "Logout"),
-    *("VerifyToken", "VerifyTokens", "RevokeToken", "GetJwks", "GetPasswordPolicy"),
+    *("VerifyToken", "VerifyTokens", "RevokeToken", "GetJwks", "WatchKeys", "GetPasswordPolicy"),
 }
 SENT = {
     "Register": {"username": "a", "password": "short"},

@@ -27,6 +27,7 @@ from authsvc.transport.callers import Callers
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import SERVICES
 from authsvc.transport.status import DOMAIN, INTERNAL, SPECS, status_of
+from authsvc.transport.streams import Streams
 from tests.porch.processes import eventually
 from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import valkey
@@ -171,6 +172,7 @@ def faulty_server() -> Iterator[grpc.Channel]:
     def verify(_: str) -> object:
         raise AssertionError
 
+    metrics = Metrics(METHODS)
     interceptor = CallInterceptor(
         rules=access_rules(SERVICES),
         callers=Callers(
@@ -179,7 +181,8 @@ def faulty_server() -> Iterator[grpc.Channel]:
             trust_loopback=True,
             require_caller=False,
         ),
-        metrics=Metrics(METHODS),
+        metrics=metrics,
+        streams=Streams(count=metrics.count),
         deadline=timedelta(seconds=5),
         max_metadata_bytes=16384,
     )

@@ -19,6 +19,7 @@ from authsvc.transport.health import Health
 from authsvc.transport.server import SERVICES
 from tests.service import Service, running
 from tests.stores.hot.servers import Server
+from tests.transport import http2
 from tests.transport.calls import refused
 
 OWN = {service.full_name for service in SERVICES}
@@ -152,3 +153,27 @@ def test_p_cfg_1_there_is_no_reflection_unless_it_is_asked_for(
     request = ServerReflectionRequest(list_services="")
     refusal = refused(lambda: reflect(production, version, request))
     assert refusal.code is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_who_does_not_read_holds_up_neither_health_nor_the_end(
+    tmp_path: Path, redis: Server
+) -> None:
+    with running(data=tmp_path, redis_url=redis.url) as service:
+        wait_until_serving(service)
+        path = b"/grpc.health.v1.Health/Watch"
+        with http2.open_without_room(service.address, path, times=20) as connection:
+            wait_until_serving(service)
+            assert HealthStub(service.channel).Check(HealthCheckRequest(), timeout=10).status
+            connection.settimeout(30)
+            assert http2.count_ends(connection, wanted=20) == 20
+
+
+def test_p_dur_2_a_drain_does_not_wait_for_who_watches(tmp_path: Path, redis: Server) -> None:
+    with running(data=tmp_path, redis_url=redis.url) as service:
+        watching = watch(service.channel, "authn.v1.KeyService")
+        next(watching)
+        service.app.health.stop()
+        with pytest.raises(grpc.RpcError) as caught:
+            list(watching)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "stopping" in (caught.value.details() or "")

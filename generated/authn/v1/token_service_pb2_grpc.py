@@ -133,8 +133,8 @@ class TokenServiceServicer:
         checked without a call. Never ends by itself; to be called again with the last `revision` when
         it breaks. Idempotent.
 
-        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
-        server does not know all revocations itself.
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+        read that; STORE_UNAVAILABLE while this server does not know all revocations itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,7 +144,8 @@ class TokenServiceServicer:
         """Gives the public keys, and gives them again whenever they change. Never ends by itself.
         Idempotent.
 
-        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+        read that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

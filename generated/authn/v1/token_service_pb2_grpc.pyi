@@ -64,14 +64,15 @@ class TokenServiceStub:
     checked without a call. Never ends by itself; to be called again with the last `revision` when
     it breaks. Idempotent.
 
-    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
-    server does not know all revocations itself.
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+    read that; STORE_UNAVAILABLE while this server does not know all revocations itself.
     """
     WatchKeys: _grpc.UnaryStreamMultiCallable[_token_service_pb2.WatchKeysRequest, _token_service_pb2.WatchKeysResponse]
     """Gives the public keys, and gives them again whenever they change. Never ends by itself.
     Idempotent.
 
-    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+    read that.
     """
     ExplainToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ExplainTokenRequest, _token_service_pb2.ExplainTokenResponse]
     """Tells an administrator why an access token is refused. Idempotent.
@@ -115,14 +116,15 @@ class TokenServiceAsyncStub(TokenServiceStub):
     checked without a call. Never ends by itself; to be called again with the last `revision` when
     it breaks. Idempotent.
 
-    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
-    server does not know all revocations itself.
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+    read that; STORE_UNAVAILABLE while this server does not know all revocations itself.
     """
     WatchKeys: _aio.UnaryStreamMultiCallable[_token_service_pb2.WatchKeysRequest, _token_service_pb2.WatchKeysResponse]  # type: ignore[assignment]
     """Gives the public keys, and gives them again whenever they change. Never ends by itself.
     Idempotent.
 
-    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+    Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+    read that.
     """
     ExplainToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ExplainTokenRequest, _token_service_pb2.ExplainTokenResponse]  # type: ignore[assignment]
     """Tells an administrator why an access token is refused. Idempotent.
@@ -199,8 +201,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         checked without a call. Never ends by itself; to be called again with the last `revision` when
         it breaks. Idempotent.
 
-        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly; STORE_UNAVAILABLE while this
-        server does not know all revocations itself.
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+        read that; STORE_UNAVAILABLE while this server does not know all revocations itself.
         """
 
     @_abc_1.abstractmethod
@@ -212,7 +214,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives the public keys, and gives them again whenever they change. Never ends by itself.
         Idempotent.
 
-        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly.
+        Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
+        read that.
         """
 
     @_abc_1.abstractmethod
