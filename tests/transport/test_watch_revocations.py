@@ -1,13 +1,15 @@
 """WatchRevocations: nobody who keeps to the protocol misses a revocation."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from authn.v1.revocation_pb2 import RevocationKind
 
+from authsvc.domain.revocation import Revocation
 from tests.service import Service, running
 from tests.stores.hot.servers import Server, valkey
 from tests.transport.calls import refused
@@ -140,3 +142,19 @@ def test_p_rev_1_a_server_that_is_behind_lets_nobody_believe_to_be_current(own: 
     finally:
         watch._is_current = truth
     watcher.read_until(is_current)
+
+
+def test_what_is_revoked_once_the_journal_was_read_is_in_the_snapshot_too(
+    own: Service, revoke: Revoking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoked = revoke.before_start(2)
+    live = own.app.revocation_watch._journal.live
+
+    def live_and_then_more(now: datetime) -> Iterator[Sequence[Revocation]]:
+        yield from live(now)
+        revoked.update(revoke(2))
+
+    monkeypatch.setattr(own.app.revocation_watch._journal, "live", live_and_then_more)
+    watcher = Watcher(own.token)
+    watcher.read_until(is_current)
+    assert watcher.known >= revoked
