@@ -1,6 +1,7 @@
 """`python -m benchmarks [--only P6,P8] [--quick]`."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,7 @@ def main() -> int:
         for result in group.measure(options):
             print(report.table([result]), flush=True)
             results.append(result)
-    results.sort(key=lambda result: (result.id[0] != "P", int(result.id[1:])))
+    results.sort(key=lambda result: _place(result.id))
     report.write(_RESULTS, results, report.environment(**_servers()))
     print(f"\n{report.table(results)}")
     return 1 if any(result.passed is False for result in results) else 0
@@ -45,6 +46,13 @@ def _parse() -> argparse.Namespace:
 
 def _ids() -> set[str]:
     return {identity for group in _GROUPS for identity in group.IDS}
+
+
+def _place(identity: str) -> tuple[bool, int, str]:
+    """Where a line stands: budgets before what only informs, P6 before P6b before P10."""
+    found = re.fullmatch(r"([A-Z])([0-9]+)([a-z]*)", identity)
+    assert found is not None
+    return found[1] != "P", int(found[2]), found[3]
 
 
 def _servers() -> dict[str, str]:

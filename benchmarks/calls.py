@@ -10,6 +10,7 @@ from authn.v1.token_service_pb2 import VerifyTokenRequest, VerifyTokensRequest
 from benchmarks import harness
 from benchmarks.harness import LoadGenerator, Options
 from benchmarks.measurement import Pair, Result, alternate, at_least, median, ratios
+from benchmarks.yardstick_server import BARE
 
 IDS = ("P10", "I1", "I2")
 
@@ -29,7 +30,7 @@ def measure(options: Options) -> Iterator[Result]:
         harness.load(service.address, _EMPTY, empty) as ours,
     ):
         with (
-            harness.yardstick_server(redis) as bare,
+            harness.yardstick_server(BARE, redis) as bare,
             harness.load(bare, _EMPTY, empty) as yardstick,
         ):
             yield _result(
