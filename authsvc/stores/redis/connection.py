@@ -2,23 +2,28 @@
 
 import hashlib
 import re
+import socket
+import ssl
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 from redis.backoff import NoBackoff
-from redis.connection import BlockingConnectionPool
+from redis.connection import ConnectionPool
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from authsvc.errors import StoreUnavailable
+from authsvc.stores.redis.pool import Pool
 from authsvc.stores.redis.trust import Introduction, ServerIdentity, Trust
 
-_SECONDS = 1.0
+_SECONDS = 1
 """The bound of each wait: for a place in the pool, a connection, an answer."""
+
+_TIMEVAL = struct.pack("@ll", _SECONDS, 0)
 
 _RESTORES = 2
 _FENCE_MISMATCH = -1
@@ -67,17 +72,20 @@ class RedisConnection:
         self.trust = Trust()
         self.on_distrust: Callable[[], None] | None = None
         """What makes the server trustworthy again: `FenceKeeper.restore`."""
-        self._introductions: WeakKeyDictionary[_Connection, Introduction] = WeakKeyDictionary()
-        self._pool = BlockingConnectionPool.from_url(
+        self._introductions: dict[_Connection, Introduction] = {}
+        options = ConnectionPool.from_url(
             url,
-            max_connections=max_connections,
-            timeout=_SECONDS,
             socket_connect_timeout=_SECONDS,
             socket_timeout=_SECONDS,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             driver_info=None,
             redis_connect_func=self._introduce,
+        )
+        self._pool = Pool(
+            lambda: options.connection_class(**options.connection_kwargs),
+            size=max_connections,
+            patience=_SECONDS,
         )
 
     def run(self, call: Call) -> Any:
@@ -139,7 +147,7 @@ class RedisConnection:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.disconnect()
+        self._pool.close()
 
     def _exchange(self, calls: Sequence[Call], *, fenced: bool) -> list[Any]:
         if not calls:
@@ -164,7 +172,7 @@ class RedisConnection:
         """A connection that no half-read answer is left on, whatever happens."""
         connection = None
         try:
-            connection = self._pool.get_connection()  # type: ignore[no-untyped-call]
+            connection = self._pool.take()
             if not self.trust.is_current(self._introductions[connection]):
                 connection.disconnect()
                 connection.connect()
@@ -180,7 +188,7 @@ class RedisConnection:
             raise
         finally:
             if connection is not None:
-                self._pool.release(connection)  # type: ignore[no-untyped-call]
+                self._pool.give_back(connection)
 
     def _introduce(self, connection: _Connection) -> None:
         connection.on_connect()
@@ -188,12 +196,22 @@ class RedisConnection:
         found = dict(re.findall(rb"(run_id|master_replid):(\w+)", connection.read_response()))
         identity = ServerIdentity(found.get(b"run_id", b""), found.get(b"master_replid", b""))
         self._introductions[connection] = self.trust.introduce(identity)
+        _bound_by_kernel(connection._sock)  # noqa: SLF001 - redis-py shows it nowhere else
 
     def _restore(self) -> None:
         if self.on_distrust is None:
             detail = "redis is not trusted yet"
             raise StoreUnavailable(detail)
         self.on_distrust()
+
+
+def _bound_by_kernel(opened: socket.socket) -> None:
+    """Let the kernel bound each wait: Python would poll first, and let go of the GIL once more."""
+    if isinstance(opened, ssl.SSLSocket):  # which would wait again whenever the kernel gave up
+        return
+    opened.settimeout(None)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL)
 
 
 def _answers(
