@@ -2,9 +2,6 @@
 
 import hashlib
 import re
-import socket
-import ssl
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +17,8 @@ from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis.pool import Pool
 from authsvc.stores.redis.trust import Introduction, ServerIdentity, Trust
 
-_SECONDS = 1
+_SECONDS = 1.0
 """The bound of each wait: for a place in the pool, a connection, an answer."""
-
-_TIMEVAL = struct.pack("@ll", _SECONDS, 0)
 
 _RESTORES = 2
 _FENCE_MISMATCH = -1
@@ -196,22 +191,12 @@ class RedisConnection:
         found = dict(re.findall(rb"(run_id|master_replid):(\w+)", connection.read_response()))
         identity = ServerIdentity(found.get(b"run_id", b""), found.get(b"master_replid", b""))
         self._introductions[connection] = self.trust.introduce(identity)
-        _bound_by_kernel(connection._sock)  # noqa: SLF001 - redis-py shows it nowhere else
 
     def _restore(self) -> None:
         if self.on_distrust is None:
             detail = "redis is not trusted yet"
             raise StoreUnavailable(detail)
         self.on_distrust()
-
-
-def _bound_by_kernel(opened: socket.socket) -> None:
-    """Let the kernel bound each wait: Python would poll first, and let go of the GIL once more."""
-    if isinstance(opened, ssl.SSLSocket):  # which would wait again whenever the kernel gave up
-        return
-    opened.settimeout(None)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL)
 
 
 def _answers(

@@ -20,17 +20,26 @@ _RESTART_SECONDS = 0.01
 class Pool:
     """Connections that are taken, used by one thread and given back."""
 
-    def __init__(self, make: Callable[[], _Connection], *, size: int, patience: float) -> None:
+    def __init__(
+        self,
+        make: Callable[[], _Connection],
+        *,
+        size: int,
+        patience: float,
+        rest: float = _RESTART_SECONDS,
+    ) -> None:
         """Hold nothing yet.
 
         Args:
             make: Gives a connection that is not open yet.
             size: How many can be taken at once.
             patience: For how many seconds one may be waited for.
+            rest: For how many seconds one may rest and still be taken without a look at it.
 
         """
         self._make = make
         self._patience = patience
+        self._rest = rest
         self._places: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
             self._places.put(None)
@@ -50,9 +59,12 @@ class Pool:
         except Empty:
             message = "all connections are taken"
             raise TimeoutError(message) from None
-        connection, since = self._idle.pop() if self._idle else (self._new(), 0.0)
         try:
-            if time.monotonic() - since > _RESTART_SECONDS and not _is_sound(connection):
+            connection, since = self._idle.pop()
+        except IndexError:
+            connection, since = self._new(), 0.0
+        try:
+            if time.monotonic() - since > self._rest and not _is_sound(connection):
                 connection.disconnect()
                 connection.connect()
         except BaseException:
