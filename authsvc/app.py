@@ -59,7 +59,7 @@ from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
 from authsvc.transport.key_watch import KeyWatch
 from authsvc.transport.revocation_watch import RevocationWatch
-from authsvc.transport.server import SERVICES, Servicers, build_server
+from authsvc.transport.server import CONCURRENCY, SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.streams import Streams
 from authsvc.transport.token_service import TokenService
@@ -273,6 +273,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         streams=streams,
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
+        concurrency=CONCURRENCY,
     )
     health_check = HealthCheck(needs=NEEDS, update=health.update)
     lease = RedisLease(redis, "housekeeping", _LEASE)

@@ -46,6 +46,7 @@ class Metrics:
         )
         self._observe = {method: seconds.labels(method).observe for method in (*methods, _UNKNOWN)}
         self._count: dict[tuple[str, str], Callable[[], None]] = {}
+        self._count_event: dict[tuple[str, str], Callable[[], None]] = {}
 
     def observe(self, method: str, code: str, seconds: float) -> None:
         """Count a call that was answered with this status code after so many seconds."""
@@ -64,7 +65,12 @@ class Metrics:
 
     def count_event(self, event_type: str, outcome: str) -> None:
         """Count a security event."""
-        self._events.labels(event_type, outcome).inc()
+        count = self._count_event.get((event_type, outcome))
+        if count is None:
+            count = self._count_event[event_type, outcome] = self._events.labels(
+                event_type, outcome
+            ).inc
+        count()
 
     def set_hash_queue(self, length: int) -> None:
         """Tell how many password hashes run or wait in this process."""

@@ -1,6 +1,7 @@
 """`python -m benchmarks [--only P6,P8] [--quick]`."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +51,13 @@ def _place(identity: str) -> tuple[bool, int, str]:
 
 def _ids() -> set[str]:
     return {identity for group in _GROUPS for identity in group.IDS}
+
+
+def _place(identity: str) -> tuple[bool, int, str]:
+    """Where a line stands: budgets before what only informs, P6 before P6b before P10."""
+    found = re.fullmatch(r"([A-Z])([0-9]+)([a-z]*)", identity)
+    assert found is not None
+    return found[1] != "P", int(found[2]), found[3]
 
 
 def _servers() -> dict[str, str]:

@@ -8,6 +8,7 @@ from authn.v1.token_service_pb2 import VerifyTokenRequest
 from benchmarks import harness
 from benchmarks.harness import LoadGenerator, Options
 from benchmarks.measurement import Pair, Result, alternate, at_least, median, ratios
+from benchmarks.yardstick_server import BARE
 
 IDS = ("P10", "P10n", "I1")
 
@@ -24,7 +25,7 @@ def measure(options: Options) -> Iterator[Result]:
         harness.directory() as data,
         harness.service(data, redis_url=redis) as service,
         harness.load(service.address, EMPTY, empty) as ours,
-        harness.yardstick_server(redis) as bare,
+        harness.yardstick_server(BARE, redis) as bare,
         harness.load(bare, EMPTY, empty) as yardstick,
     ):
         yield ratio(
@@ -43,7 +44,7 @@ def _measure_native(options: Options) -> Iterator[Result]:
         harness.redis_server(core=harness.LOAD_CORE) as redis,
         harness.directory() as data,
         harness.service(data, redis_url=redis, transport="native") as service,
-        harness.yardstick_server(redis) as bare,
+        harness.yardstick_server(BARE, redis) as bare,
         harness.load(bare, EMPTY, empty) as yardstick,
     ):
         token = [VerifyTokenRequest(access_token=harness.access_token(service.address))]

@@ -172,10 +172,13 @@ def _worker_of(supervisor: int) -> int:
 
 
 @contextmanager
-def yardstick_server(redis_url: str) -> Iterator[str]:
-    """Run the bare grpcio server; give its address."""
-    command = [sys.executable, "-m", "benchmarks.yardstick_server", redis_url]
-    with program(command, core=SERVER_CORE) as process:
+def yardstick_server(form: str, redis_url: str) -> Iterator[str]:
+    """Run a form of the yardstick server; give its address."""
+    command = [sys.executable, "-m", "benchmarks.yardstick_server", form, redis_url]
+    with (
+        directory() as metrics,
+        program(command, core=SERVER_CORE, PROMETHEUS_MULTIPROC_DIR=str(metrics)) as process,
+    ):
         assert process.stdout is not None
         yield process.stdout.readline().strip()
 

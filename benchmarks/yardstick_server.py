@@ -1,13 +1,14 @@
-"""The bare server that ours is measured against: the same grpcio, threads and options, no more.
+"""The server that ours is measured against: the same grpcio, threads and options.
 
-Its Refresh runs one small script in Redis through redis-py and answers with as many bytes as ours;
-its GetPasswordPolicy does nothing.
+Its Refresh runs one small script in Redis and answers with as many bytes as ours; its
+GetPasswordPolicy does nothing. It has two forms: *bare*, with nothing around the calls and redis-py
+as it comes, and *layered*, with our interceptor around each call and our connection to Redis.
 """
 
 import hashlib
-import secrets
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -20,8 +21,20 @@ from authn.v1 import (
 from authn.v1.token_pb2 import TokenSet
 from redis import BlockingConnectionPool, Redis
 
+from authsvc import policies
 from authsvc.config import Config
-from authsvc.transport.server import HANDLER_THREADS, Limits
+from authsvc.errors import CallerUnauthenticated, TokenDefect, TokenInactive
+from authsvc.metrics import Metrics
+from authsvc.stores.redis.connection import Call, RedisConnection, Script
+from authsvc.supervisor import import_heavy_modules
+from authsvc.transport.access import access_rules
+from authsvc.transport.callers import Callers
+from authsvc.transport.interceptors import CallInterceptor
+from authsvc.transport.server import CONCURRENCY, SERVICES
+from authsvc.transport.streams import Streams
+from authsvc.verify.claims import Claims
+
+BARE, LAYERED = "bare", "layered"
 
 _SCRIPT = """
 if redis.call('GET', KEYS[1]) then return -1 end
@@ -34,22 +47,41 @@ return {'rotated', record}
 
 _RECORD_BYTES = 130
 _ACCESS_TOKEN_CHARACTERS = 560
+_FENCE = b"none"
+_ARGUMENTS = (b"r" * _RECORD_BYTES, 1_209_600_000)
+
+_RunScript = Callable[[bytes], object]
+"""Runs the script on the record of this key."""
+
+
+class _YardstickScript(Script):
+    def __init__(self) -> None:
+        self.source = _SCRIPT.encode()
+        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+
+def _through_redis_py(redis_url: str) -> _RunScript:
+    pool = BlockingConnectionPool.from_url(redis_url, max_connections=64, protocol=2)
+    redis, script = Redis(connection_pool=pool), _YardstickScript()
+    redis.script_load(script.source)
+    return lambda key: redis.evalsha(script.sha, 2, _FENCE, key, *_ARGUMENTS)
+
+
+def _through_our_connection(redis_url: str) -> _RunScript:
+    redis, script = RedisConnection(redis_url), _YardstickScript()
+    return lambda key: redis.run_unfenced([Call(script, (_FENCE, key), _ARGUMENTS)])
 
 
 class _Auth(auth_service_pb2_grpc.AuthServiceServicer):
-    def __init__(self, redis_url: str) -> None:
-        pool = BlockingConnectionPool.from_url(redis_url, max_connections=64, protocol=2)
-        self._redis = Redis(connection_pool=pool)
-        self._sha = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-        self._redis.script_load(_SCRIPT)
-        self._record = secrets.token_bytes(_RECORD_BYTES)
+    def __init__(self, run_script: _RunScript) -> None:
+        self._run_script = run_script
         self._answer = "e" * _ACCESS_TOKEN_CHARACTERS
 
     def Refresh(  # noqa: N802 - the contract's name
         self, request: auth_service_pb2.RefreshRequest, _: grpc.ServicerContext
     ) -> auth_service_pb2.RefreshResponse:
         token = request.refresh_token
-        self._redis.evalsha(self._sha, 2, "none", f"y{token[-24:]}", self._record, 1_209_600_000)
+        self._run_script(b"y" + token[-24:].encode())
         return auth_service_pb2.RefreshResponse(
             tokens=TokenSet(access_token=self._answer, refresh_token=token, token_type="Bearer")
         )
@@ -62,20 +94,50 @@ class _Accounts(account_service_pb2_grpc.AccountServiceServicer):
         return account_service_pb2.GetPasswordPolicyResponse()
 
 
-def main() -> None:
-    """Serve until the end; print the address first."""
-    config = Config()
-    limits = Limits(
-        message_bytes=config.max_message_bytes,
-        metadata_bytes=config.max_metadata_bytes,
-        concurrent_streams=config.max_concurrent_streams,
-        connection_age=config.max_connection_age,
-        connection_grace=config.drain_grace,
+class _NoApiKeys:
+    def authenticate(self, _: str, /) -> tuple[str, frozenset[str]]:
+        raise CallerUnauthenticated
+
+
+def _no_access_token(_: str) -> Claims:
+    raise TokenInactive(TokenDefect.MALFORMED)
+
+
+def _interceptor(config: Config) -> CallInterceptor:
+    """As `app.py` makes it in dev mode; only that no caller has a key or a token."""
+    metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
+    return CallInterceptor(
+        rules=access_rules(SERVICES),
+        callers=Callers(
+            api_keys=_NoApiKeys(),
+            verify=_no_access_token,
+            trust_loopback=True,
+            require_caller=False,
+        ),
+        metrics=metrics,
+        streams=Streams(count=metrics.count),
+        deadline=config.server_deadline,
+        max_metadata_bytes=config.max_metadata_bytes,
+        concurrency=CONCURRENCY,
     )
-    options = [*limits.channel_options(), *limits.age_options()]
-    server = grpc.server(ThreadPoolExecutor(HANDLER_THREADS), options=options)
+
+
+def main() -> None:
+    """Serve in the form that is named, until the end; print the address first."""
+    form, redis_url = sys.argv[1:]
+    config = Config()
+    layered = form == LAYERED
+    if layered:
+        import_heavy_modules()  # as a worker's supervisor does, which spares garbage collection
+    run_script = _through_our_connection if layered else _through_redis_py
+    limits = policies.limits(config)
+    server = grpc.server(
+        ThreadPoolExecutor(CONCURRENCY),
+        interceptors=[_interceptor(config)] if layered else [],
+        options=[*limits.channel_options(), *limits.age_options()],
+    )
     # Their other methods are not called.
-    auth = _Auth(sys.argv[1])  # type: ignore[abstract]
+    auth = _Auth(run_script(redis_url))  # type: ignore[abstract]
     accounts = _Accounts()  # type: ignore[abstract]
     auth_service_pb2_grpc.add_AuthServiceServicer_to_server(auth, server)
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)

@@ -44,8 +44,11 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 )
 """The services of the contract that are served."""
 
-HANDLER_THREADS = 24
-"""More than can wait for password hashes, so that other calls always find a thread."""
+CONCURRENCY = 24
+"""How many calls are worked on at once: more than can wait for password hashes."""
+
+_GRPCIO_THREADS = 1024
+"""grpcio waits in a thread for the message of a call, as long as the connection lives."""
 
 Transport = Literal["grpcio", "native"]
 """What speaks HTTP/2: grpcio, the reference, or pygrpc-native, which bears more calls."""
@@ -123,7 +126,8 @@ def build_server(
 
 
 def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transport) -> grpc.Server:
-    executor = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
+    threads = CONCURRENCY if transport == "native" else _GRPCIO_THREADS
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
     options = limits.channel_options()
     if transport == "native":
         return native.new_server(executor, interceptors=[interceptor], options=options)

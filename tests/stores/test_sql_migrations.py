@@ -1,7 +1,10 @@
 """The migrations make the schema that the stores expect, on every database."""
 
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +14,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import HEAD, is_current, upgrade
 from authsvc.stores.sql.schema import metadata
+from authsvc.stores.sql.transactions import ping
 from tests.stores.races import at_once
 
 
@@ -60,6 +64,31 @@ def test_of_several_processes_one_migrates_and_the_others_wait(tmp_path: Path) -
     assert is_current(engines[0])
     for engine in engines:
         engine.dispose()
+
+
+def test_whoever_opens_a_new_database_waits_while_another_turns_it_to_wal(tmp_path: Path) -> None:
+    """SQLite itself refuses at once: it lets nobody wait for this one statement."""
+    engine = connect(f"sqlite:///{tmp_path}/a.db")
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with ThreadPoolExecutor() as pool:
+        opened = pool.submit(ping, engine)
+        with pytest.raises(TimeoutError):
+            opened.result(0.1)
+        other.execute("ROLLBACK")
+        assert opened.result(10) is None
+
+    other.close()
+    engine.dispose()
+
+
+def test_whoever_migrates_sqlite_waits_longer_than_a_statement(tmp_path: Path) -> None:
+    patient = connect(f"sqlite:///{tmp_path}/a.db", statement_time=timedelta(minutes=10))
+
+    with patient.connect() as connection:
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 600_000
+    patient.dispose()
 
 
 def test_a_look_at_the_version_does_without_alembic(tmp_path: Path) -> None:

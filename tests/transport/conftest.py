@@ -31,3 +31,10 @@ def _redis() -> Iterator[Server]:
     """A Valkey of the test's own."""
     with valkey() as server:
         yield server
+
+
+@pytest.fixture(name="grpcio_only")
+def _grpcio_only(transport: str) -> None:
+    """For what the native transport leaves to the mesh before it (docs/decisions/0008)."""
+    if transport != "grpcio":
+        pytest.skip("the proxy inside pygrpc-native reads on for a client that does not")

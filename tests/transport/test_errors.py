@@ -25,7 +25,7 @@ from authsvc.metrics import Metrics
 from authsvc.transport.access import access_rules
 from authsvc.transport.callers import Callers
 from authsvc.transport.interceptors import CallInterceptor
-from authsvc.transport.server import SERVICES
+from authsvc.transport.server import CONCURRENCY, SERVICES
 from authsvc.transport.status import DOMAIN, INTERNAL, SPECS, status_of
 from authsvc.transport.streams import Streams
 from tests.porch.processes import eventually
@@ -185,6 +185,7 @@ def faulty_server() -> Iterator[grpc.Channel]:
         streams=Streams(count=metrics.count),
         deadline=timedelta(seconds=5),
         max_metadata_bytes=16384,
+        concurrency=CONCURRENCY,
     )
     server = grpc.server(ThreadPoolExecutor(2), interceptors=[interceptor])
     add_TokenServiceServicer_to_server(_Faulty(), server)  # type: ignore[no-untyped-call]

@@ -155,6 +155,7 @@ def test_p_cfg_1_there_is_no_reflection_unless_it_is_asked_for(
     assert refusal.code is grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.usefixtures("grpcio_only")
 def test_who_does_not_read_holds_up_neither_health_nor_the_end(
     tmp_path: Path, redis: Server
 ) -> None:

@@ -254,3 +254,11 @@ def test_a_client_that_sends_nothing_holds_nobody_up(service: Service) -> None:
         for connection in idle:
             connection.close()
     assert time.monotonic() - started < 2
+
+
+def test_p_api_1_calls_whose_message_does_not_come_hold_nobody_up(service: Service) -> None:
+    with (
+        http2.begin(service.address, GET_JWKS, times=100),
+        http2.begin(service.address, GET_JWKS, times=100),
+    ):
+        send(service.channel, "GetJwks", timeout=20)

@@ -64,6 +64,7 @@ def test_a_deadline_of_the_caller_ends_a_stream_too(own: Service) -> None:
     assert eventually(lambda: is_nobody_left(own))
 
 
+@pytest.mark.usefixtures("grpcio_only")
 @pytest.mark.parametrize("method", ["WatchRevocations", "WatchKeys"])
 def test_those_who_leave_no_room_are_cut_off_while_others_are_served(
     method: str, own: Service
@@ -81,6 +82,7 @@ def test_those_who_leave_no_room_are_cut_off_while_others_are_served(
     assert eventually(lambda: is_nobody_left(own))
 
 
+@pytest.mark.usefixtures("grpcio_only")
 def test_who_reads_too_slowly_is_ended_and_others_miss_nothing(own: Service) -> None:
     counted = 'authsvc_rpcs_total{code="RESOURCE_EXHAUSTED",method="WatchRevocations"}'
     before = value(own, counted)

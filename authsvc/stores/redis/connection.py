@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 from redis.backoff import NoBackoff
-from redis.connection import BlockingConnectionPool
+from redis.connection import ConnectionPool
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from authsvc.errors import StoreUnavailable
+from authsvc.stores.redis.pool import Pool
 from authsvc.stores.redis.trust import Introduction, ServerIdentity, Trust
 
 _SECONDS = 1.0
@@ -67,17 +67,20 @@ class RedisConnection:
         self.trust = Trust()
         self.on_distrust: Callable[[], None] | None = None
         """What makes the server trustworthy again: `FenceKeeper.restore`."""
-        self._introductions: WeakKeyDictionary[_Connection, Introduction] = WeakKeyDictionary()
-        self._pool = BlockingConnectionPool.from_url(
+        self._introductions: dict[_Connection, Introduction] = {}
+        options = ConnectionPool.from_url(
             url,
-            max_connections=max_connections,
-            timeout=_SECONDS,
             socket_connect_timeout=_SECONDS,
             socket_timeout=_SECONDS,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             driver_info=None,
             redis_connect_func=self._introduce,
+        )
+        self._pool = Pool(
+            lambda: options.connection_class(**options.connection_kwargs),
+            size=max_connections,
+            patience=_SECONDS,
         )
 
     def run(self, call: Call) -> Any:
@@ -139,7 +142,7 @@ class RedisConnection:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.disconnect()
+        self._pool.close()
 
     def _exchange(self, calls: Sequence[Call], *, fenced: bool) -> list[Any]:
         if not calls:
@@ -164,7 +167,7 @@ class RedisConnection:
         """A connection that no half-read answer is left on, whatever happens."""
         connection = None
         try:
-            connection = self._pool.get_connection()  # type: ignore[no-untyped-call]
+            connection = self._pool.take()
             if not self.trust.is_current(self._introductions[connection]):
                 connection.disconnect()
                 connection.connect()
@@ -180,7 +183,7 @@ class RedisConnection:
             raise
         finally:
             if connection is not None:
-                self._pool.release(connection)  # type: ignore[no-untyped-call]
+                self._pool.give_back(connection)
 
     def _introduce(self, connection: _Connection) -> None:
         connection.on_connect()

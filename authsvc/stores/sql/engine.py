@@ -5,6 +5,8 @@ dead, as long to be answered on a new one.
 """
 
 import os
+import sqlite3
+import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 CONNECT_SECONDS = 2
 STATEMENT_TIME = timedelta(seconds=2)
 SQLITE_LOCK_TIME = timedelta(seconds=3)
+_TURN_SECONDS = 0.002
 
 WRITES = "authsvc_writes"
 """The execution option that says that a transaction is going to write."""
@@ -48,7 +51,7 @@ def connect(url: str | URL, *, statement_time: timedelta = STATEMENT_TIME) -> En
         raise ValueError(message) from None
     match parsed.get_backend_name():
         case "sqlite":
-            return _sqlite(parsed)
+            return _sqlite(parsed, max(SQLITE_LOCK_TIME, statement_time))
         case "postgresql":
             return _postgresql(parsed.set(drivername="postgresql+psycopg"), statement_time)
         case "mysql" | "mariadb":
@@ -58,7 +61,7 @@ def connect(url: str | URL, *, statement_time: timedelta = STATEMENT_TIME) -> En
             raise ValueError(message)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, lock_time: timedelta) -> Engine:
     if not url.database or not Path(url.database).is_absolute():
         message = "the SQLite URL must name a file by its absolute path: sqlite:////path.db"
         raise ValueError(message)
@@ -66,7 +69,7 @@ def _sqlite(url: URL) -> Engine:
     # would drop the locks that other engines of this process hold on it (sqlite.org/howtocorrupt).
     with suppress(OSError):
         os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    engine = create_engine(url, connect_args={"timeout": SQLITE_LOCK_TIME.total_seconds()}, **_POOL)
+    engine = create_engine(url, connect_args={"timeout": lock_time.total_seconds()}, **_POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -75,11 +78,26 @@ def _sqlite(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver would begin transactions by itself, and not with IMMEDIATE.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _turn_to_wal(connection)
     # An acknowledged commit survives a loss of power; fullfsync is for macOS, whose fsync lies.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> None:
+    """Turn a new database to WAL; on one that has been turned this is nothing."""
+    # Two that turn it at once could wait for each other for ever, so SQLite lets none of them wait.
+    ends = time.monotonic() + SQLITE_LOCK_TIME.total_seconds()
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+            time.sleep(_TURN_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

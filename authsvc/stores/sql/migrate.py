@@ -41,6 +41,8 @@ def upgrade(engine: Engine) -> None:
         StoreUnavailable: The database does not answer, or refuses.
 
     """
+    import alembic.command  # noqa: F401, PLC0415 - slow to import: before others have to wait for it
+
     patient = connect(engine.url, statement_time=_MIGRATION_TIME)
     try:
         write(patient, _upgrade)
