@@ -1,21 +1,16 @@
 """The composition root: the one place that knows all rooms."""
 
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-import grpc
-
-from authsvc import policies, telemetry
+from authsvc import policies
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.authentication import AttemptLimits, Authenticator
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
@@ -28,9 +23,10 @@ from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.domain.verification import Verification
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
-from authsvc.errors import StoreUnavailable
+from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
-from authsvc.revoking import Revoking, put_together
+from authsvc.revoking import put_together
+from authsvc.running import App
 from authsvc.store_faults import SCHEMA_FAULT
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
@@ -53,86 +49,20 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
-from authsvc.transport.health import Health
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
-from authsvc.transport.key_watch import KeyWatch
-from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.server import CONCURRENCY, SERVICES, Servicers, build_server
 from authsvc.transport.session_service import SessionService
-from authsvc.transport.streams import Streams
 from authsvc.transport.token_service import TokenService
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.verifier import TokenVerifier
-
-_log = telemetry.get_logger("authsvc.app")
-_events = telemetry.get_logger("authsvc.events")
+from authsvc.watching import watch
 
 _LEASE = timedelta(seconds=60)
 _CACHED_TOKENS = 20_000
 """About 50 MB of a worker's memory when full."""
 _SECRET_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    """A worker's service, put together."""
-
-    config: Config
-    server: grpc.Server
-    health: Health
-    http: HttpApplication
-    keys: Keys
-    fence: FenceKeeper
-    streams: Streams
-    revocation_watch: RevocationWatch
-    key_watch: KeyWatch
-    passwords: Passwords
-    duties: Duties
-    revoking: Revoking
-    stores: ExitStack
-    """Holds the connections to SQL and Redis."""
-    check_redis: Callable[[], list[str]]
-
-    def start(self, listen: str) -> int:
-        """Answer calls on this address, and give the port.
-
-        Raises:
-            StoreUnavailable: SQL does not answer.
-            ConfigurationError: Redis would lose what it must keep.
-
-        """
-        self.keys.rotate_if_due()
-        try:
-            self.fence.restore()
-            self.revoking.follower.step()
-            faults = self.check_redis()
-        except StoreUnavailable as error:  # the first call that needs Redis tries again
-            _log.warning("started without redis", detail=str(error))
-        else:
-            if faults:
-                raise ConfigurationError(*faults)
-        port = self.server.add_insecure_port(listen)
-        self.server.start()
-        self.duties.start()
-        return port
-
-    def stop(self, grace: float) -> None:
-        """Say that nothing is served any longer, finish what was begun, and stop."""
-        self.duties.stop()  # first, so that none says otherwise afterwards
-        with suppress(StoreUnavailable):  # then revokers wait for the end of its lease
-            self.revoking.follower.sign_off()
-        self.health.stop()
-        self.streams.stop()  # which would else hold up the end for all of the grace
-        self.server.stop(grace).wait()
-        self.revocation_watch.close()
-        self.passwords.close()
-        self.stores.close()
-
-    def http_application(self) -> HttpApplication:
-        """Give the application of the HTTP port."""
-        return self.http
 
 
 def build(config: Config, *, clock: Clock | None = None) -> App:
@@ -146,7 +76,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     """
     now = clock or steady_clock()
     metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
-    record = partial(_record, metrics)
+    record = partial(record_event, metrics)
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
@@ -226,13 +156,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     verification = Verification(
         checker=checker, keys=keys, revoker=revoker, grants=grants, record=record
     )
-    revocation_watch = RevocationWatch(
-        feed=replica.feed, journal=journal, is_current=replica.lease.holds, clock=now
-    )
-    key_watch = KeyWatch(keys=keys, clock=now)
-    keys.on_change = key_watch.tell
-    streams = Streams(count=metrics.count)
-    health = Health()
+    watching = watch(replica=replica, journal=journal, keys=keys, metrics=metrics, clock=now)
+    health = watching.health
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
@@ -240,8 +165,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             checker=checker,
             verification=verification,
             keys=keys,
-            revocation_watch=revocation_watch,
-            key_watch=key_watch,
+            revocation_watch=watching.revocations,
+            key_watch=watching.keys,
         ),
         session=SessionService(
             directory=SessionDirectory(
@@ -270,7 +195,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         rules=access_rules(SERVICES),
         callers=callers,
         metrics=metrics,
-        streams=streams,
+        streams=watching.streams,
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
         concurrency=CONCURRENCY,
@@ -302,9 +227,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         ),
         keys=keys,
         fence=fence,
-        streams=streams,
-        revocation_watch=revocation_watch,
-        key_watch=key_watch,
+        watching=watching,
         passwords=passwords,
         stores=stores,
         revoking=revoking,
@@ -322,11 +245,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             ),
             *revoking.duties(),
             Duty("keys", keys.reload, every=5),
-            Duty("signs of life", revocation_watch.give_sign_of_life, every=0.75),
-            Duty("keys for watchers", key_watch.tell, every=4),
-            Duty("slow readers", streams.look_after, every=0.25),
-            Duty("slow readers of health", health.streams.look_after, every=0.25),
-            Duty("callers of streams", streams.check_callers, every=10),
+            *watching.duties(),
             Duty("housekeeping", keep_house, every=30),
         ),
         check_redis=partial(
@@ -341,18 +260,3 @@ def _own_secret(settings: SqlSettings, name: str) -> bytes:
     except WrongMasterKey:
         message = "AUTHSVC_MASTER_KEY is not the key under which the secrets in SQL were sealed."
         raise ConfigurationError(message) from None
-
-
-def _record(metrics: Metrics, event: Event) -> None:
-    """Write a security event to the log, once, and count it."""
-    outcome = "success" if event.succeeded else "failure"
-    metrics.count_event(event.type.value, outcome)
-    _events.info(
-        event.type.value,
-        outcome=outcome,
-        actor=event.actor,
-        peer=event.peer,
-        subject=event.subject,
-        session_id=event.session_id,
-        reason=event.reason,
-    )

@@ -20,9 +20,10 @@ from authn.v1.token_service_pb2_grpc import TokenServiceStub
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
-from authsvc.app import App, build
+from authsvc.app import build
 from authsvc.config import load
 from authsvc.domain.clock import Clock
+from authsvc.running import App
 from authsvc.stores.sql import migrate
 from authsvc.stores.sql.engine import connect
 from authsvc.system_clock import steady_clock

@@ -212,3 +212,18 @@ def test_p_rev_1_a_worker_that_was_signed_off_is_waited_for_no_longer(
 def _roll(redis: Server) -> list[bytes]:
     with redis.client() as client:
         return [name for name in client.hgetall(keys.ROLL) if name.startswith(b"m")]
+
+
+def test_p_flt_2_a_primary_that_lost_its_replicas_answers_no_check_from_the_past(
+    own: Service, own_redis: Server
+) -> None:
+    """A newer primary may know more: `min-replicas-to-write` stops reads without a lease, too."""
+    token = own.register().tokens.access_token
+    with own_redis.client() as client:
+        client.config_set("min-replicas-to-write", "1")
+        assert eventually(lambda: not _holds_lease(own))
+
+        assert verify_refusal(own, token) == "STORE_UNAVAILABLE"
+
+        client.config_set("min-replicas-to-write", "0")
+    assert eventually(lambda: verify_refusal(own, token) == "")

@@ -130,7 +130,7 @@ def test_nothing_is_missed_by_those_who_come_and_go_while_much_is_revoked(
 
 
 def test_p_rev_1_a_server_that_is_behind_lets_nobody_believe_to_be_current(own: Service) -> None:
-    watch = own.app.revocation_watch
+    watch = own.app.watching.revocations
     watcher = Watcher(own.token, after=own.app.revoking.replica.feed.revision)
     watcher.read_until(is_current)
     truth = watch._is_current
@@ -148,13 +148,13 @@ def test_what_is_revoked_once_the_journal_was_read_is_in_the_snapshot_too(
     own: Service, revoke: Revoking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = revoke.before_start(2)
-    live = own.app.revocation_watch._journal.live
+    live = own.app.watching.revocations._journal.live
 
     def live_and_then_more(now: datetime) -> Iterator[Sequence[Revocation]]:
         yield from live(now)
         revoked.update(revoke(2))
 
-    monkeypatch.setattr(own.app.revocation_watch._journal, "live", live_and_then_more)
+    monkeypatch.setattr(own.app.watching.revocations._journal, "live", live_and_then_more)
     watcher = Watcher(own.token)
     watcher.read_until(is_current)
     assert watcher.known >= revoked

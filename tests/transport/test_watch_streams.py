@@ -37,7 +37,7 @@ def _own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def is_nobody_left(service: Service) -> bool:
     app = service.app
-    return not (app.streams._open or app.revoking.replica.feed._followers)
+    return not (app.watching.streams._open or app.revoking.replica.feed._followers)
 
 
 def test_who_cancels_leaves_nothing_behind(own: Service) -> None:
@@ -53,7 +53,7 @@ def test_who_cancels_leaves_nothing_behind(own: Service) -> None:
     keys.cancel()
 
     assert eventually(lambda: is_nobody_left(own))
-    assert eventually(lambda: not own.app.key_watch._watchers)
+    assert eventually(lambda: not own.app.watching.keys._watchers)
     assert value(own, counted) >= before + 10
 
 
@@ -72,7 +72,7 @@ def test_those_who_leave_no_room_are_cut_off_while_others_are_served(
     reader = Watcher(own.token)
     reader.read_until(is_current)
     with http2.open_without_room(own.address, path_of(method).encode(), times=40) as connection:
-        assert eventually(lambda: len(own.app.streams._open) == 41)
+        assert eventually(lambda: len(own.app.watching.streams._open) == 41)
         for _ in range(3):
             assert reader.read().is_current
         connection.settimeout(30)
@@ -109,7 +109,7 @@ def test_p_int_1_a_stream_ends_when_its_key_is_revoked(production: Service) -> N
         watcher.read()
     with service_accounts(production) as store:
         store.revoke_key(key_id, now=production.clock())
-    production.app.streams.check_callers()
+    production.app.watching.streams.check_callers()
 
     refusal = refused(lambda: watchers[0].read_until(lambda _: False))
     assert refusal.reason == "CALLER_UNAUTHENTICATED"
@@ -129,8 +129,8 @@ def test_p_dur_2_a_drain_does_not_wait_for_streams(tmp_path: Path, redis: Server
             service.address, path_of("WatchKeys").encode(), times=1
         )
         stack.enter_context(connection)
-        assert eventually(lambda: len(service.app.streams._open) == 3)
-        service.app.streams.stop()
+        assert eventually(lambda: len(service.app.watching.streams._open) == 3)
+        service.app.watching.streams.stop()
 
         for call in calls:
             with pytest.raises(grpc.RpcError) as caught:
@@ -161,8 +161,8 @@ def test_two_thousand_streams_cost_few_threads(tmp_path: Path, redis: Server) ->
             for watcher in fresh:
                 watcher.read_until(is_current)
             watchers += fresh
-        assert len(service.app.streams._open) == 2000
-        assert len(service.app.streams._senders["WatchRevocations"]._threads) <= 16
+        assert len(service.app.watching.streams._open) == 2000
+        assert len(service.app.watching.streams._senders["WatchRevocations"]._threads) <= 16
 
         with revoking(service) as revoke:
             revoked = revoke()
