@@ -70,7 +70,9 @@ def require(verifier: Verifier, *scopes: str) -> Callable[[Any], Awaitable[Claim
 
 
 async def _verify(verifier: Verifier, scope: Scope, scopes: Collection[str]) -> Claims:
-    headers = [value.decode("latin-1") for key, value in scope["headers"] if key == b"authorization"]
+    headers = [
+        value.decode("latin-1") for key, value in scope["headers"] if key == b"authorization"
+    ]
     return await verifier.verify_async(token_of(headers), required_scopes=scopes)
 
 

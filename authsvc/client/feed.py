@@ -47,10 +47,6 @@ class Feed:
         self._next_revision = 0
         self._forgot_at = since_boot()
 
-    def is_key_revoked(self, key_id: str) -> bool:
-        """Say whether a signing key was revoked."""
-        return self.index.is_key_revoked(key_id)
-
     def begin(self) -> int:
         """Drop half a snapshot, for a new call; give the revision to go on from."""
         self._next = None
@@ -111,4 +107,3 @@ def _entry(revocation: messages.Revocation) -> RevocationEntry:
     return RevocationEntry(
         kind, revocation.subject, revocation.epoch, revocation.forget_time.seconds + 1
     )
-

@@ -13,7 +13,7 @@ class Observer:
         """Hear that a token was found active."""
 
     def refused(self, error: AuthError) -> None:
-        """Hear that one was not, or could not be checked; `StaleRevocations` is among the errors."""
+        """Hear that one was not, or could not be checked: then it is a `RetryableError`."""
 
     def disconnected(self, stream: str, cause: str) -> None:
         """Hear that `revocations` or `keys` broke, and why; it is opened again by itself."""

@@ -16,6 +16,9 @@ from authsvc.errors import InvalidGrant, StoreUnavailable
 _ATTEMPT_SECONDS = 4.0
 """Twice this is within the 10 s in which the same refresh gives the same successor."""
 
+_PAUSE_SECONDS = 1.0
+"""Between a refresh that failed and the next, while the old token is good."""
+
 _LOST = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -88,6 +91,7 @@ class TokenSource:
         except StoreUnavailable:
             if held is None or time.time() >= _end(held):
                 raise
+            self._refresh_at = min(time.time() + _PAUSE_SECONDS, _end(held))
             return held.access_token
         self._tokens = held
         left = _end(held) - time.time()
@@ -122,7 +126,9 @@ class TokenPlugin(grpc.AuthMetadataPlugin):
         self._source = source
 
     def __call__(
-        self, context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback
+        self,
+        context: grpc.AuthMetadataContext,  # noqa: ARG002 - gRPC's signature
+        callback: grpc.AuthMetadataPluginCallback,
     ) -> None:
         """Hand over the metadata of a call."""
         try:

@@ -113,11 +113,12 @@ class Verifier:
         self._tokens = TokenVerifier(issuer=issuer, max_lifetime=max_lifetime, leeway=leeway)
         self._cache = TokenCache(self._tokens, capacity=capacity)
         self._observer = observer or Observer()
-        self._own_channel = connect(server, credentials) if isinstance(server, str) else None
-        self._stub = TokenServiceStub(self._own_channel or server)
+        channel = connect(server, credentials) if isinstance(server, str) else server
+        self._own_channel = channel if isinstance(server, str) else None
+        self._stub = TokenServiceStub(channel)
         self._metadata = proof(api_key)
-        self._feed = Feed(leeway=leeway, keys_revoked=lambda: self._keys.drop_revoked())
-        self._keys = Keys(ask=self._ask_for_keys, is_revoked=self._feed.is_key_revoked)
+        self._keys = Keys(ask=self._ask_for_keys, is_revoked=self._is_key_revoked)
+        self._feed = Feed(leeway=leeway, keys_revoked=self._keys.drop_revoked)
         self._watchdog = Watchdog(self._watch_revocations(), self._watch_keys())
         self._watchdog.start()
 
@@ -229,9 +230,7 @@ class Verifier:
         claims = found.claims
         wall = time.time()
         steady = self._booted_at + now  # a step of the wall's clock only puts it forward
-        self._tokens.judge(
-            claims, audience=audience or self._audience, now=wall if wall > steady else steady
-        )
+        self._tokens.judge(claims, audience=audience or self._audience, now=max(wall, steady))
         self._feed.index.judge(found.numbers, epoch=claims.epoch)
         if required_scopes and not set(claims.scopes).issuperset(required_scopes):
             raise InsufficientScope
@@ -240,6 +239,9 @@ class Verifier:
     def _consider_staleness(self) -> None:
         if self._is_strict or self._feed.heard_at == -inf:
             raise StaleRevocations("nothing was heard of revocations for too long")
+
+    def _is_key_revoked(self, key_id: str) -> bool:
+        return self._feed.index.is_key_revoked(key_id)
 
     def _watch_revocations(self) -> Watch:
         return Watch(
@@ -263,7 +265,5 @@ class Verifier:
         )
 
     def _ask_for_keys(self) -> Iterable[JsonWebKey]:
-        answer = self._stub.GetJwks(
-            GetJwksRequest(), timeout=_ASK_SECONDS, metadata=self._metadata
-        )
+        answer = self._stub.GetJwks(GetJwksRequest(), timeout=_ASK_SECONDS, metadata=self._metadata)
         return answer.keys
