@@ -94,7 +94,7 @@ def test_a_cut_stream_goes_on_from_what_is_held(feed: FeedServer, verifier: Veri
     assert eventually(lambda: verifier.revision == 6)
     feed.cut()
 
-    assert eventually(lambda: feed.asked_after == [0, 6])
+    assert eventually(lambda: feed.asked_after[-1] == 6)
     feed.send(piece(6, 7, revoked(REVOCATION_KIND_TOKEN, CLAIMS["jti"])))
     assert eventually(lambda: refusal_of(verifier, mint()) is TokenInactive)
 
@@ -139,7 +139,7 @@ def test_what_is_not_understood_ends_all_trust_in_both_modes(
 
     assert eventually(lambda: refusal_of(verifier, mint()) is StaleRevocations)
     assert verifier.revision == 5
-    assert eventually(lambda: feed.asked_after == [0, 5])
+    assert eventually(lambda: feed.asked_after[-1] == 5 and len(feed.asked_after) > 1)
     feed.send(piece(5, 5))
     assert eventually(lambda: refusal_of(verifier, mint()) is None)
 
