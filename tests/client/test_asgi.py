@@ -4,10 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 import httpx
-import pytest
 from fastapi import Depends, FastAPI
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
 
 from authsvc.client import Verifier
 from authsvc.client.asgi import AuthMiddleware, current_claims, require
@@ -78,13 +75,24 @@ def test_middleware_guards_all_but_the_public_paths(verifier: Verifier) -> None:
     assert _get(scoped, "/x", mint()).status_code == 403
 
 
+def _open_websocket(app: Any, *headers: tuple[bytes, bytes]) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"type": "websocket", "path": "/ws", "headers": headers}, receive, send))
+    return sent
+
+
 def test_a_websocket_gets_in_by_its_token(verifier: Verifier) -> None:
-    client = TestClient(AuthMiddleware(_plain, verifier))
-    headers = {"authorization": f"Bearer {mint()}"}
-    with client.websocket_connect("/ws", headers=headers) as socket:
-        assert socket.receive_text() == "web"
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws"):
-        pass
+    app = AuthMiddleware(_plain, verifier)
+    served = _open_websocket(app, (b"authorization", f"Bearer {mint()}".encode()))
+    assert {"type": "websocket.send", "text": "web"} in served
+    assert _open_websocket(app) == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_staleness_is_503_with_the_time_to_come_again(follow: Follow) -> None:

@@ -1,8 +1,9 @@
 """The interceptors let calls in, and tell nobody why not."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,9 +74,9 @@ def _aio_server(verifier: Verifier) -> Iterator[str]:
         await context.write(_who())
         await context.write(_who())
 
-    loop = asyncio.new_event_loop()
+    started: Future[tuple[str, Callable[[], Any]]] = Future()
 
-    async def start() -> tuple[Any, int]:
+    async def serve() -> None:
         server = grpc.aio.server(interceptors=[AioAuthInterceptor(verifier, **_RULES)])
         handlers = _handlers(
             unary_unary=single, stream_unary=single, unary_stream=streamed, stream_stream=writing
@@ -83,17 +84,19 @@ def _aio_server(verifier: Verifier) -> Iterator[str]:
         server.add_generic_rpc_handlers((handlers,))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
-        return server, port
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        started.set_result((f"127.0.0.1:{port}", lambda: loop.call_soon_threadsafe(over.set)))
+        await over.wait()
+        await server.stop(0)
 
-    with ThreadPoolExecutor(1) as pool:
-        server, port = pool.submit(loop.run_until_complete, start()).result()
-        running = pool.submit(loop.run_until_complete, server.wait_for_termination())
-        try:
-            yield f"127.0.0.1:{port}"
-        finally:
-            asyncio.run_coroutine_threadsafe(server.stop(0), loop).result()
-            running.result()
-    loop.close()
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    address, end = started.result()
+    try:
+        yield address
+    finally:
+        end()
+        thread.join()
 
 
 @pytest.fixture(name="servers", params=[_sync_server, _aio_server], ids=["sync", "aio"])
