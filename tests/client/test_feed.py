@@ -13,8 +13,8 @@ from authn.v1.revocation_pb2 import (
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc.client import Mode, Verifier
-from authsvc.client import verifier as module
 from authsvc.client import feed as feed_module
+from authsvc.client import verifier as module
 from authsvc.errors import StaleRevocations, TokenInactive
 from tests.client.conftest import PATIENCE, Follow, mint, refusal_of
 from tests.client.feed_server import FeedServer, piece, revoked
@@ -50,9 +50,7 @@ def test_an_epoch_spares_tokens_that_are_newer(feed: FeedServer, verifier: Verif
     assert refusal_of(verifier, mint(epoch=4)) is None
 
 
-def test_p_rev_2_before_the_first_news_both_modes_refuse(
-    feed: FeedServer, follow: Follow
-) -> None:
+def test_p_rev_2_before_the_first_news_both_modes_refuse(feed: FeedServer, follow: Follow) -> None:
     feed.send_keys(JWKS["EdDSA"])
     feed.send(piece(0, 0, reset=True, current=False))
     for mode in Mode:
@@ -169,7 +167,9 @@ def test_p_rev_2_staleness_counts_from_the_last_sign_of_life_also_in_sleep(
     monkeypatch.setattr(feed_module, "since_boot", lambda: asleep)
     feed.send(piece(5, 5, current=False))
     feed.send(piece(5, 5))
-    assert eventually(lambda: refusal_of(verifier, mint()) is None and verifier.staleness < timedelta(seconds=1))
+    assert eventually(
+        lambda: refusal_of(verifier, mint()) is None and verifier.staleness < timedelta(seconds=1)
+    )
 
 
 def test_a_silent_server_is_called_again(feed: FeedServer, verifier: Verifier) -> None:

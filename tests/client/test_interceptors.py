@@ -151,9 +151,7 @@ def test_every_refusal_of_a_token_reads_the_same(
     assert len({r.details() for r in refusals}) == 1
 
 
-def test_scopes_and_public_methods(
-    servers: Callable[[Verifier], Any], verifier: Verifier
-) -> None:
+def test_scopes_and_public_methods(servers: Callable[[Verifier], Any], verifier: Verifier) -> None:
     with servers(verifier) as address:
         refused = _refusal(address, "scoped", f"Bearer {mint()}")
         assert refused.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -15,7 +15,6 @@ from authsvc.errors import StoreUnavailable
 from tests.service import Service
 
 
-
 class _LoseAnswers(grpc.UnaryUnaryClientInterceptor):
     """Lets refreshes happen, and loses the answers of the first ones."""
 
@@ -73,15 +72,17 @@ def test_a_token_is_kept_until_shortly_before_its_end(
     assert len(made) == 1
 
 
-def test_of_racing_threads_one_refreshes(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_racing_threads_one_refreshes(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     login, made = _logins(service)
     counting = _LoseAnswers(0)
     source = TokenSource(grpc.intercept_channel(service.channel, counting), login=login)
     source.token()
     _later(monkeypatch, made[0], -1)  # it has ended: all must wait for the new one
-    monkeypatch.setattr(module, "_end", lambda tokens, real=module._end: real(tokens) + (600 if tokens is not made[0] else 0))
+    monkeypatch.setattr(
+        module,
+        "_end",
+        lambda tokens, real=module._end: real(tokens) + (600 if tokens is not made[0] else 0),
+    )
     with ThreadPoolExecutor(16) as pool:
         tokens = set(pool.map(lambda _: source.token(), range(64)))
     assert len(tokens) == 1

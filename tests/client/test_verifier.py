@@ -127,7 +127,9 @@ def test_the_observer_hears_of_everything(feed: FeedServer, follow: Follow) -> N
     assert heard == ["verified", TokenDefect.MALFORMED, ("revocations", "UNAVAILABLE")]
 
 
-def test_close_ends_the_threads_also_while_the_server_sleeps(feed: FeedServer, follow: Follow) -> None:
+def test_close_ends_the_threads_also_while_the_server_sleeps(
+    feed: FeedServer, follow: Follow
+) -> None:
     before = threading.active_count()
     verifier = follow()
     assert eventually(lambda: len(feed.asked_after) == 1)
@@ -148,5 +150,7 @@ def test_the_library_imports_nothing_of_the_server_or_of_frameworks() -> None:
         " ('starlette','fastapi','redis','sqlalchemy','pydantic','structlog','grpc_status')"
         " or m.startswith(('authsvc.domain','authsvc.stores','authsvc.transport'))])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
