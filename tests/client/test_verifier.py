@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from authn.v1.token_pb2 import JsonWebKey
 
 from authsvc.client import Observer, Verifier
 from authsvc.client import keys as keys_module
@@ -83,9 +84,9 @@ def test_p_key_4_neither_no_keys_nor_bad_keys_empty_the_ring(
 ) -> None:
     ring = verifier._keys.ring
     bad = {**JWKS["EdDSA"], "kid": "misnamed"}
-    feed.send_keys()
-    feed.send_keys(bad)
-    feed.send_keys(bad, JWKS["EdDSA"])
+    for useless in ([], [bad], [bad, JWKS["EdDSA"]]):
+        verifier._keys.take([JsonWebKey(**jwk) for jwk in useless])
+        assert verifier._keys.ring is ring  # the same, so that tokens stay remembered
     feed.send_keys(JWKS["ES256"], JWKS["EdDSA"], JWKS["EdDSA"])
 
     assert eventually(lambda: verifier._keys.ring is not ring)
