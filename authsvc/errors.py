@@ -7,8 +7,8 @@ The tree, whose root one may catch::
     ├── InvalidPageToken        ├── InsufficientScope    ├── Overloaded
     ├── PasswordRejected        ├── AccountNotFound      ├── StoreUnavailable
     ├── InvalidScope            ├── SessionNotFound      ├── RevisionNotReached
-    ├── InvalidAudience         ├── KeyNotFound          └── DeadlineExceeded
-    ├── InvalidCredentials      └── UsernameTaken
+    ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
+    ├── InvalidCredentials      └── UsernameTaken        └── DeadlineExceeded
     ├── TokenInactive
     ├── InvalidGrant
     ├── CallerUnauthenticated
@@ -152,6 +152,10 @@ class StoreUnavailable(RetryableError):
 
 class RevisionNotReached(RetryableError):
     """The revision that the caller asks for has not been seen here yet."""
+
+
+class StaleRevocations(RetryableError):
+    """A verifier outside the server has not heard of revocations for too long to say "active"."""
 
 
 class DeadlineExceeded(AuthError):

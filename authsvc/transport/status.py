@@ -136,6 +136,11 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_REVISION_NOT_REACHED,
         "The requested revision has not been seen here yet; try again.",
     ),
+    errors.StaleRevocations: ErrorSpec(
+        Code.UNAVAILABLE,
+        ErrorReason.ERROR_REASON_REVOCATIONS_STALE,
+        "What was revoked is not known well enough right now; try again.",
+    ),
     errors.DeadlineExceeded: ErrorSpec(
         Code.DEADLINE_EXCEEDED,
         ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED,

@@ -76,6 +76,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_REVISION_NOT_REACHED: _ErrorReason.ValueType  # 51
     """UNAVAILABLE: the server has not yet seen the revision that `min_revision` asks for."""
+    ERROR_REASON_REVOCATIONS_STALE: _ErrorReason.ValueType  # 53
+    """UNAVAILABLE. A verifier in another process has not heard of revocations for too long to answer."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 52
     """DEADLINE_EXCEEDED: the caller's deadline or the server's own passed before an answer."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 60
@@ -144,6 +146,8 @@ again. Nothing was acknowledged.
 """
 ERROR_REASON_REVISION_NOT_REACHED: ErrorReason.ValueType  # 51
 """UNAVAILABLE: the server has not yet seen the revision that `min_revision` asks for."""
+ERROR_REASON_REVOCATIONS_STALE: ErrorReason.ValueType  # 53
+"""UNAVAILABLE. A verifier in another process has not heard of revocations for too long to answer."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 52
 """DEADLINE_EXCEEDED: the caller's deadline or the server's own passed before an answer."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 60

@@ -1,0 +1,97 @@
+"""Lets requests into ASGI applications by their access token, with or without a framework."""
+
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from importlib import import_module
+from math import ceil
+from typing import Any
+
+from authsvc.client.bearer import borne, current_claims, token_of
+from authsvc.client.verifier import Verifier
+from authsvc.errors import AuthError, InsufficientScope, RetryableError, TokenRequired
+from authsvc.verify.claims import Claims
+
+__all__ = ["AuthMiddleware", "current_claims", "require"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
+
+
+class AuthMiddleware:
+    """Surrounds an application: requests and websockets get in with an active token only."""
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        *,
+        required_scopes: Collection[str] = (),
+        public_paths: Collection[str] = (),
+    ) -> None:
+        """Surround `app`; requests to `public_paths`, each spelled in full, need no token."""
+        self._app = app
+        self._verifier = verifier
+        self._required_scopes = required_scopes
+        self._public_paths = frozenset(public_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        claims = None
+        if scope["type"] != "lifespan" and scope["path"] not in self._public_paths:
+            try:
+                claims = await _verify(self._verifier, scope, self._required_scopes)
+            except AuthError as error:
+                await _refuse(scope, send, *_answer(error, self._required_scopes))
+                return
+        before = borne.set(claims)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            borne.reset(before)
+
+
+def require(verifier: Verifier, *scopes: str) -> Callable[[Any], Awaitable[Claims]]:
+    """Make a dependency for FastAPI that gives the claims, as in `Depends(require(v, "read"))`."""
+    http_exception = import_module("starlette.exceptions").HTTPException
+
+    async def claims(connection: Any) -> Claims:
+        try:
+            return await _verify(verifier, connection.scope, scopes)
+        except AuthError as error:
+            status, headers = _answer(error, scopes)
+            raise http_exception(status, headers=headers) from error
+
+    # FastAPI reads here what to give; the name can't be written above without importing it.
+    claims.__annotations__["connection"] = import_module("starlette.requests").HTTPConnection
+    return claims
+
+
+async def _verify(verifier: Verifier, scope: Scope, scopes: Collection[str]) -> Claims:
+    headers = [
+        value.decode("latin-1") for key, value in scope["headers"] if key == b"authorization"
+    ]
+    return await verifier.verify_async(token_of(headers), required_scopes=scopes)
+
+
+def _answer(error: AuthError, scopes: Collection[str]) -> tuple[int, dict[str, str]]:
+    """Give status and headers by RFC 6750, 3; what is wrong with a token is not told."""
+    if isinstance(error, RetryableError):
+        return 503, {"Retry-After": str(ceil(error.retry_after.total_seconds()))}
+    if isinstance(error, InsufficientScope):
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
+        return 403, {"WWW-Authenticate": challenge}
+    if isinstance(error, TokenRequired):
+        return 401, {"WWW-Authenticate": "Bearer"}
+    return 401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+async def _refuse(scope: Scope, send: Send, status: int, headers: dict[str, str]) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        return
+    raw = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": b""})
