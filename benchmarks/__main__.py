@@ -8,10 +8,20 @@ from types import ModuleType
 
 from redis import Redis
 
-from benchmarks import calls, checking, harness, hashing, memory, refreshing, report, starting
+from benchmarks import (
+    calls,
+    checking,
+    crowding,
+    harness,
+    hashing,
+    memory,
+    refreshing,
+    report,
+    starting,
+)
 from benchmarks.harness import Options
 
-_GROUPS: tuple[ModuleType, ...] = (checking, hashing, refreshing, memory, calls, starting)
+_GROUPS: tuple[ModuleType, ...] = (checking, crowding, hashing, refreshing, memory, calls, starting)
 _RESULTS = Path(__file__).with_name("results")
 
 

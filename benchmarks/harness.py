@@ -196,6 +196,19 @@ class LoadGenerator:
             RuntimeError: Calls failed: the rate would mean nothing.
 
         """
+        answer = self._run(seconds)
+        return answer["calls"] / answer["seconds"]
+
+    def p99(self, seconds: float) -> float:
+        """Load the server for a while; say within how many seconds 99 of 100 calls ended.
+
+        Raises:
+            RuntimeError: Calls failed.
+
+        """
+        return self._run(seconds)["p99"]
+
+    def _run(self, seconds: float) -> dict[str, float]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -203,7 +216,7 @@ class LoadGenerator:
         answer = json.loads(stdout.readline() or '{"failed": -1}')
         if answer["failed"]:
             raise RuntimeError(f"{answer['failed']} calls failed")
-        return float(answer["calls"] / answer["seconds"])
+        return answer  # type: ignore[no-any-return]
 
 
 @contextmanager

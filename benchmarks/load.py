@@ -1,7 +1,8 @@
 """The load generator: a process of its own, told by lines of JSON on standard input.
 
 The first line is the task; each line after it a number of seconds to keep every call slot busy for.
-Each run is answered by a line with the calls that ended well in the time, and the failed ones.
+Each run is answered by a line with the calls that ended well in the time, the failed ones, and
+how long (s) all but the slowest hundredth took.
 """
 
 import base64
@@ -26,11 +27,14 @@ class _Slots:
     connection: Connection
     messages: list[deque[bytes]]
     """What each slot sends, in turn."""
-    open: dict[int, int] = field(default_factory=dict)
+    open: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """By stream: the slot, and when its call was sent."""
+    seconds: list[float] = field(default_factory=list)
+    """How long the calls of a run took."""
 
     def send(self, slot: int) -> None:
         messages = self.messages[slot]
-        self.open[self.connection.send(messages[0])] = slot
+        self.open[self.connection.send(messages[0])] = slot, time.monotonic()
         messages.rotate(-1)
 
 
@@ -59,6 +63,7 @@ class Load:
         started = time.monotonic()
         ends = started + seconds
         for slots in self._all:
+            slots.seconds.clear()
             for slot in range(len(slots.messages)):
                 slots.send(slot)
         while any(slots.open for slots in self._all):
@@ -70,12 +75,15 @@ class Load:
                 succeeded, lost = self._receive(key.data, again=in_time)
                 failed += lost
                 good += succeeded if in_time else 0
-        return {"calls": good, "failed": failed, "seconds": seconds}
+        taken = sorted(second for slots in self._all for second in slots.seconds)
+        p99 = taken[len(taken) * 99 // 100] if taken else 0.0
+        return {"calls": good, "failed": failed, "seconds": seconds, "p99": p99}
 
     def _receive(self, slots: _Slots, *, again: bool) -> tuple[int, int]:
         good = failed = 0
         for stream, answer in slots.connection.receive():
-            slot = slots.open.pop(stream)
+            slot, sent = slots.open.pop(stream)
+            slots.seconds.append(time.monotonic() - sent)
             if answer is None:
                 failed += 1
             else:

@@ -31,7 +31,7 @@ def measure(options: Options) -> Iterator[Result]:
 def _measure(binary: str | None, count: int, *, with_budget: bool) -> Result:
     with harness.redis_server(binary, append_only=False) as url, Redis.from_url(url) as redis:
         before = int(redis.info("memory")["used_memory"])
-        _fill(url, count)
+        fill(url, count)
         bytes_per_session = (int(redis.info("memory")["used_memory"]) - before) / count
         server = redis.info("server")
     name, version = harness.server_version(server)
@@ -46,7 +46,7 @@ def _measure(binary: str | None, count: int, *, with_budget: bool) -> Result:
     )
 
 
-def _fill(url: str, count: int) -> None:
+def fill(url: str, count: int) -> None:
     """Let some processes open the sessions, each its share."""
     with ExitStack() as stack:
         fillers: list[Popen[str]] = [

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +14,7 @@ from authn.v1.session_service_pb2 import RevokeSessionRequest
 from authn.v1.token_service_pb2 import VerifyTokensRequest
 
 from authsvc.domain.follower import Follower
+from authsvc.domain.revocation import Revocation
 from authsvc.stores.redis import keys
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
@@ -126,21 +127,37 @@ def test_p_flt_1_without_redis_checks_go_on_until_the_lease_ends_and_then_are_un
     assert verify_refusal(own, token) == ""
 
 
-def test_p_rev_7_what_a_process_journalled_before_it_died_comes_into_force(own: Service) -> None:
-    tokens = own.register().tokens
-    engine = connect(own.app.config.sql_url())
-    now = own.clock()
-    SqlRevocationJournal(engine).append(
+def _journal(service: Service, session_id: str) -> Sequence[Revocation]:
+    """Revoke a session as a process does that dies before anyone else hears of it."""
+    engine = connect(service.app.config.sql_url())
+    now = service.clock()
+    written = SqlRevocationJournal(engine).append(
         RevocationKind.SESSION,
-        [tokens.session_id],
+        [session_id],
         reason="test",
         now=now,
         remember_until=now + timedelta(hours=1),
     )
     engine.dispose()
+    return written
+
+
+def test_p_rev_7_what_a_process_journalled_before_it_died_comes_into_force(own: Service) -> None:
+    tokens = own.register().tokens
+    _journal(own, tokens.session_id)
 
     assert eventually(lambda: verify_refusal(own, tokens.access_token) == "TOKEN_INACTIVE")
     assert eventually(lambda: _marks(own) == 1)
+
+
+def test_p_rev_7_what_the_feed_skips_is_taken_from_the_journal(own: Service) -> None:
+    skipped, told = own.register().tokens, own.register().tokens
+    _journal(own, skipped.session_id)
+    own.app.revoking.follower._stream.publish(_journal(own, told.session_id))
+
+    for tokens in (told, skipped):
+        assert eventually(lambda: verify_refusal(own, tokens.access_token) == "TOKEN_INACTIVE")  # noqa: B023 - asked at once
+    assert eventually(lambda: _marks(own) == 2)
 
 
 def _marks(service: Service) -> int:
