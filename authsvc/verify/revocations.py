@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from math import ceil
 from typing import TypeVar
 
 from authsvc.errors import TokenDefect, TokenInactive
@@ -121,7 +120,7 @@ class RevocationIndex:
         )
 
     def _add(self, entry: RevocationEntry) -> None:
-        until = ceil(entry.forget_at / _MINUTE)
+        until = int(entry.forget_at) // _MINUTE  # to be forgotten once that minute is over
         if entry.kind is RevocationKind.KEY:
             self._keys[entry.subject] = max(until, self._keys.get(entry.subject, 0))
             return

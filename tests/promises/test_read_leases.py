@@ -15,6 +15,7 @@ from authn.v1.token_service_pb2 import VerifyTokensRequest
 
 from authsvc.domain.follower import Follower
 from authsvc.domain.revocation import Revocation
+from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis import keys
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
@@ -244,3 +245,61 @@ def test_p_flt_2_a_primary_that_lost_its_replicas_answers_no_check_from_the_past
 
         client.config_set("min-replicas-to-write", "0")
     assert eventually(lambda: verify_refusal(own, token) == "")
+
+
+def test_p_rev_3_nor_does_a_worker_without_a_lease_tell_it_before_the_others_know(
+    own_pair: Pair,
+) -> None:
+    first, second = own_pair.first, own_pair.second
+    tokens = first.register().tokens
+    second.app.revoking.replica.lease.give_up()  # from now on it asks Redis
+    with _frozen(first), ThreadPoolExecutor(1) as threads:
+        revoking = threads.submit(_revoke_session, second, tokens.session_id)
+        while verify_refusal(second, tokens.access_token) == "":
+            pass
+        assert verify_refusal(first, tokens.access_token) == "TOKEN_INACTIVE"
+        revoking.result()
+
+
+def test_p_rev_3_what_one_worker_finds_in_the_journal_the_others_hear_from_it(
+    own_pair: Pair, own_redis: Server
+) -> None:
+    """Else it could never say that the token is inactive: nobody would confirm it."""
+    first, second = own_pair.first, own_pair.second
+    tokens = first.register().tokens
+    for service in own_pair:  # only what the follower itself puts out is to count
+        service.app.revoking.revoker._journal = _EmptyJournal()
+    _journal(first, tokens.session_id)
+    first.app.revoking.follower._apply_journal()
+
+    assert eventually(lambda: verify_refusal(second, tokens.access_token) == "TOKEN_INACTIVE")
+    assert _marks(second) == 1
+    with own_redis.client() as client:
+        assert client.xlen(keys.FEED) >= 1
+
+
+class _EmptyJournal:
+    def head(self) -> int:
+        return 0
+
+
+def test_a_worker_that_can_not_read_the_journal_leaves_no_seat_that_revokers_wait_for(
+    own: Service, own_redis: Server
+) -> None:
+    follower = own.app.revoking.follower
+    journal, follower._journal = follower._journal, _BrokenJournal()
+    try:
+        with own_redis.client() as client:
+            client.delete(keys.ROLL)
+        assert eventually(lambda: _BrokenJournal.asked >= 3)
+        assert len(_roll(own_redis)) <= 1
+    finally:
+        follower._journal = journal
+
+
+class _BrokenJournal:
+    asked = 0
+
+    def head(self) -> int:
+        type(self).asked += 1
+        raise StoreUnavailable
