@@ -8,10 +8,28 @@ from types import ModuleType
 
 from redis import Redis
 
-from benchmarks import calls, checking, harness, hashing, memory, refreshing, report, starting
+from benchmarks import (
+    calls,
+    checking,
+    comparison,
+    harness,
+    hashing,
+    memory,
+    refreshing,
+    report,
+    starting,
+)
 from benchmarks.harness import Options
 
-_GROUPS: tuple[ModuleType, ...] = (checking, hashing, refreshing, memory, calls, starting)
+_GROUPS: tuple[ModuleType, ...] = (
+    checking,
+    hashing,
+    refreshing,
+    memory,
+    calls,
+    starting,
+    comparison,
+)
 _RESULTS = Path(__file__).with_name("results")
 
 
@@ -42,11 +60,6 @@ def _parse() -> argparse.Namespace:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {sorted(_ids())}")
     return arguments
-
-
-def _place(identity: str) -> tuple[bool, int, str]:
-    """Order budgets before what only informs: P2, P10, P10n, I1."""
-    return identity[0] != "P", int(identity[1:].rstrip("n")), identity
 
 
 def _ids() -> set[str]:
