@@ -11,17 +11,31 @@ from redis import Redis
 from benchmarks import (
     calls,
     checking,
+    comparison,
     crowding,
     harness,
     hashing,
+    library,
     memory,
     refreshing,
     report,
+    revoking,
     starting,
 )
 from benchmarks.harness import Options
 
-_GROUPS: tuple[ModuleType, ...] = (checking, crowding, hashing, refreshing, memory, calls, starting)
+_GROUPS: tuple[ModuleType, ...] = (
+    checking,
+    crowding,
+    revoking,
+    library,
+    hashing,
+    refreshing,
+    memory,
+    calls,
+    starting,
+    comparison,
+)
 _RESULTS = Path(__file__).with_name("results")
 
 
@@ -52,11 +66,6 @@ def _parse() -> argparse.Namespace:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {sorted(_ids())}")
     return arguments
-
-
-def _place(identity: str) -> tuple[bool, int, str]:
-    """Order budgets before what only informs: P2, P10, P10n, I1."""
-    return identity[0] != "P", int(identity[1:].rstrip("n")), identity
 
 
 def _ids() -> set[str]:

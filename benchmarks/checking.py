@@ -42,7 +42,7 @@ def measure(options: Options) -> Iterator[Result]:
         token = harness.access_token(service.address)
         one = [VerifyTokenRequest(access_token=token)]
         many = [VerifyTokensRequest(access_tokens=[token] * _BATCH)]
-        distinct = [VerifyTokenRequest(access_token=each) for each in _mint(data, _DISTINCT)]
+        distinct = [VerifyTokenRequest(access_token=each) for each in mint(data, _DISTINCT)]
         empty = [GetPasswordPolicyRequest()]
         with (
             harness.load(service.address, EMPTY, empty) as yardstick,
@@ -87,7 +87,7 @@ def _measure_index(count: int) -> Result:
     )
 
 
-def _mint(data: Path, count: int) -> Iterator[str]:
+def mint(data: Path, count: int) -> Iterator[str]:
     """Sign tokens with the service's own key, as it would after as many logins."""
     config = load(mode="dev", data=data)
     engine = connect(config.sql_url())

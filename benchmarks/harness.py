@@ -39,6 +39,8 @@ PASSWORD = "violet kettle orbits 47 moons"
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 30.0
 _CONNECTIONS, _CONCURRENCY = 4, 8
+SLOTS = _CONNECTIONS * _CONCURRENCY
+"""How many calls are under way at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +228,7 @@ def load(
     messages: Sequence[Message],
     *,
     chained: bool = False,
-    slots: int = _CONNECTIONS * _CONCURRENCY,
+    slots: int = SLOTS,
 ) -> Iterator[LoadGenerator]:
     """Run a load generator.
 
@@ -248,6 +250,13 @@ def load(
             encoded[slot::slots] or [encoded[slot % len(encoded)]] for slot in range(slots)
         ],
     }
+    with load_generator(task) as generator:
+        yield generator
+
+
+@contextmanager
+def load_generator(task: Mapping[str, object]) -> Iterator[LoadGenerator]:
+    """Run `load` with its task."""
     with program([sys.executable, "-m", "benchmarks.load"], core=LOAD_CORE) as process:
         assert process.stdin is not None
         print(json.dumps(task), file=process.stdin, flush=True)

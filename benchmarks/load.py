@@ -15,16 +15,17 @@ from dataclasses import dataclass, field
 
 from authn.v1.auth_service_pb2 import RefreshRequest, RefreshResponse
 
-from benchmarks.http2 import Connection
+from benchmarks import http1, http2
 
 _PATIENCE = 15.0
+_Connection = http1.Connection | http2.Connection
 
 
 @dataclass(slots=True)
 class _Slots:
     """The calls of one connection: what each sends, and which is under way."""
 
-    connection: Connection
+    connection: _Connection
     messages: list[deque[bytes]]
     """What each slot sends, in turn."""
     open: dict[int, tuple[int, float]] = field(default_factory=dict)
@@ -42,7 +43,6 @@ class Load:
     """Keeps the slots of some connections busy."""
 
     def __init__(self, task: dict[str, object]) -> None:
-        host, _, port = str(task["address"]).rpartition(":")
         self._chained = bool(task["chained"])
         messages = [
             deque(map(base64.b64decode, texts))
@@ -52,7 +52,7 @@ class Load:
         self._selector = selectors.DefaultSelector()
         self._all: list[_Slots] = []
         for first in range(0, len(messages), share):
-            connection = Connection(host, int(port), str(task["path"]))
+            connection = _connect(task)
             slots = _Slots(connection, messages[first : first + share])
             self._selector.register(connection, selectors.EVENT_READ, slots)
             self._all.append(slots)
@@ -93,6 +93,15 @@ class Load:
             if again:
                 slots.send(slot)
         return good, failed
+
+
+def _connect(task: dict[str, object]) -> _Connection:
+    """Speak HTTP/1.1 with whole requests, or gRPC with messages where there is a path."""
+    host, _, port = str(task["address"]).rpartition(":")
+    path = task["path"]
+    if path is None:
+        return http1.Connection(host, int(port))
+    return http2.Connection(host, int(port), str(path))
 
 
 def _next_refresh(answer: bytes) -> bytes:

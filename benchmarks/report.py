@@ -141,6 +141,8 @@ def plot_samples(results: Sequence[Result], path: Path) -> None:
 
 def _used(result: Result) -> float:
     assert result.must is not None
+    if result.must.limit == 0:
+        return result.value
     share = result.value / result.must.limit
     return 1 / share if result.must.kind == "at least" else share
 

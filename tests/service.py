@@ -72,7 +72,7 @@ class Service:
 
 @contextmanager
 def running(
-    *, data: Path, redis_url: str, database_url: str | None = None, **settings: Any
+    *, data: Path, redis_url: str, database_url: str | None = None, port: int = 0, **settings: Any
 ) -> Iterator[Service]:
     """Run the service as production builds it, with other arguments."""
     given = {
@@ -91,7 +91,7 @@ def running(
     engine.dispose()
     clock = SettableClock()
     app = build(config, clock=clock)
-    port = app.start("127.0.0.1:0")
+    port = app.start(f"127.0.0.1:{port}")
     address = f"127.0.0.1:{port}"
     try:
         with grpc.insecure_channel(address) as channel:
