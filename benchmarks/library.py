@@ -36,9 +36,7 @@ def measure(options: Options) -> Iterator[Result]:
             check = partial(_check_all, _public_key(service.address))
             os.sched_setaffinity(0, {harness.SERVER_CORE})
             try:
-                yield _cold(
-                    verify, partial(_check_all, _public_key(service.address)), fresh, options
-                )
+                yield _cold(verify, check, fresh, options)
                 yield _warm(verifier, harness.access_token(service.address), options)
             finally:
                 os.sched_setaffinity(0, {harness.SERVER_CORE, harness.LOAD_CORE})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import grpc
 from authn.v1.auth_service_pb2 import RefreshRequest, RegisterRequest
@@ -18,6 +19,8 @@ from authn.v1.token_pb2 import TokenSet
 from authn.v1.token_service_pb2 import VerifyTokenRequest
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
 
+from authsvc.client import Verifier
+from authsvc.errors import StaleRevocations, StoreUnavailable, TokenInactive
 from tests.history.recording import UNKNOWN, History
 from tests.service import PASSWORD
 
@@ -28,6 +31,9 @@ _OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 200),
 ]
 _SECONDS = 8.0
+_LIBRARIES = 2
+MAX_STALENESS = timedelta(seconds=2)
+"""After which a library says nothing any more."""
 _KEPT = 12
 """How many sessions are in play: few, so that operations meet."""
 
@@ -68,6 +74,14 @@ class World:
         session = self._any()
         token = random.choice(session.access_tokens)
         self.history.record("verify", session.session_id, token, lambda: check(channel, token))
+
+    def verify_locally(self, verifier: Verifier) -> None:
+        """Check a token of some session by the library."""
+        session = self._any()
+        token = random.choice(session.access_tokens)
+        # One library's answers are one line of time: each has tokens of its own in the history.
+        name = f"{id(verifier)} {token}"
+        self.history.record("local", session.session_id, name, lambda: _check(verifier, token))
 
     def refresh(self, channel: grpc.Channel) -> None:
         """Use a refresh token, as another client may be doing at the same time."""
@@ -118,6 +132,16 @@ def check(channel: grpc.Channel, token: str) -> str:
     return "active"
 
 
+def _check(verifier: Verifier, token: str) -> str:
+    try:
+        verifier.verify(token)
+    except TokenInactive:
+        return "inactive"
+    except (StaleRevocations, StoreUnavailable):
+        return UNKNOWN
+    return "active"
+
+
 def _answer(error: grpc.RpcError) -> str:
     code = error.code()
     if code in _LOST:
@@ -135,14 +159,15 @@ def at_work(world: World) -> Iterator[None]:
             world.open(channel)
     often = [world.verify] * 5 + [world.refresh] * 2
     seldom = [world.revoke] * 4 + [world.open] * 2
-    with ThreadPoolExecutor(len(often) + len(seldom)) as pool:
+    with ThreadPoolExecutor(len(often) + len(seldom) + _LIBRARIES) as pool:
+        libraries = [pool.submit(_check_locally, world) for _ in range(_LIBRARIES)]
         runs = [pool.submit(_go_on, world, act, pause=0.002) for act in often]
         runs += [pool.submit(_go_on, world, act, pause=0.2) for act in seldom]
         try:
             yield
         finally:
             world.stop.set()
-        for run in runs:
+        for run in (*runs, *libraries):
             run.result()
 
 
@@ -151,6 +176,18 @@ def _go_on(world: World, act: Callable[[grpc.Channel], None], *, pause: float) -
         while not world.stop.is_set():
             act(channel)
             time.sleep(pause)
+
+
+def _check_locally(world: World) -> None:
+    with Verifier(
+        world.address,
+        issuer="https://authsvc.localhost",
+        audience="authsvc",
+        max_staleness=MAX_STALENESS,
+    ) as verifier:
+        while not world.stop.is_set():
+            world.verify_locally(verifier)
+            time.sleep(0.005)
 
 
 def connect(address: str) -> grpc.Channel:
