@@ -68,8 +68,11 @@ def test_p_flt_1_a_bad_line_to_redis_is_unavailable_and_heals(
         username, tokens = registered.account.username, registered.tokens
 
         _break(redis, fault)
-        for ask in (login(service, username), refresh(service, tokens), verify(service, tokens)):
+        for ask in (login(service, username), refresh(service, tokens)):
             assert_unavailable(ask)
+        lease = service.app.revoking.replica.lease
+        seconds_until(lambda: not lease.holds(), at_most=10)
+        assert_unavailable(verify(service, tokens))
         redis.heal()
 
         seconds_until(lambda: succeeds(verify(service, tokens)), at_most=5)
