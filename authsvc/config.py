@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from authsvc.configuration_values import Address, Duration, Words
+from authsvc.configuration_values import Address, Duration, Words, usable_cpus
 
 PREFIX = "AUTHSVC_"
 
@@ -39,13 +39,6 @@ class ConfigurationError(Exception):
 def variable_name(field: str) -> str:
     """Give the environment variable of a field."""
     return PREFIX + field.upper()
-
-
-def usable_cpus() -> int:
-    """Count the processor cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

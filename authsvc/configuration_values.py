@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 import re
 from datetime import timedelta
 from typing import Annotated
@@ -35,6 +36,13 @@ def parse_duration(value: object) -> object:
     except OverflowError:
         message = "is longer than any duration here"
         raise ValueError(message) from None
+
+
+def usable_cpus() -> int:
+    """Count the processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def decode_master_key(text: str) -> bytes:

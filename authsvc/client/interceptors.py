@@ -22,8 +22,8 @@ __all__ = ["AioAuthInterceptor", "AuthInterceptor", "current_claims"]
 _Behaviour = Callable[[Any, Any], Any]
 
 
-class AuthInterceptor(grpc.ServerInterceptor):
-    """For `grpc.server`."""
+class _Interceptor:
+    """What lets calls in, whatever the server."""
 
     def __init__(
         self,
@@ -35,6 +35,10 @@ class AuthInterceptor(grpc.ServerInterceptor):
         """Let calls in by the rules of `Rules`."""
         self._verifier = verifier
         self._rules = Rules(required_scopes or {}, public)
+
+
+class AuthInterceptor(_Interceptor, grpc.ServerInterceptor):
+    """For `grpc.server`."""
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: Any
@@ -73,19 +77,8 @@ class AuthInterceptor(grpc.ServerInterceptor):
         raise AssertionError  # abort has raised
 
 
-class AioAuthInterceptor(grpc.aio.ServerInterceptor):
+class AioAuthInterceptor(_Interceptor, grpc.aio.ServerInterceptor):
     """For `grpc.aio.server`, whose handlers must be coroutines or asynchronous generators."""
-
-    def __init__(
-        self,
-        verifier: Verifier,
-        *,
-        required_scopes: Mapping[str, Collection[str]] | None = None,
-        public: Collection[str] = (),
-    ) -> None:
-        """Let calls in by the rules of `Rules`."""
-        self._verifier = verifier
-        self._rules = Rules(required_scopes or {}, public)
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: Any

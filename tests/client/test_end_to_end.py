@@ -1,8 +1,10 @@
 """The library on the real service: what ends there ends here, within a moment (P-REV-2)."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from authn.v1.account_service_pb2 import ChangePasswordRequest, DisableAccountRequest
@@ -18,6 +20,7 @@ from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import Server, valkey
 
 PATIENCE = timedelta(seconds=20)
+README = Path(__file__).parents[2] / "README.md"
 ISSUER = "https://authsvc.localhost"
 
 
@@ -128,3 +131,14 @@ def test_p_int_1_a_service_without_the_scope_hears_nothing_and_answers_nothing(
             verifier.wait_until_ready(timedelta(seconds=1))
         with pytest.raises(StaleRevocations):
             verifier.verify(service.register().tokens.access_token)
+
+
+def test_the_python_lines_of_the_readme_run_as_written(own: Service) -> None:
+    [lines] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    made = own.register()
+    names: dict[str, Any] = {"access_token": made.tokens.access_token}
+
+    exec(lines.replace("127.0.0.1:50051", own.address), names)
+
+    names["verifier"].close()
+    assert names["claims"].subject == made.account.account_id

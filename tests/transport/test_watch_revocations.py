@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+import grpc
 import pytest
 from authn.v1.revocation_pb2 import RevocationKind
 
 from authsvc.domain.revocation import Revocation
+from authsvc.errors import StoreUnavailable
 from tests.service import Service, running
 from tests.stores.hot.servers import Server, valkey
 from tests.transport.calls import refused
@@ -158,3 +160,35 @@ def test_what_is_revoked_once_the_journal_was_read_is_in_the_snapshot_too(
     watcher = Watcher(own.token)
     watcher.read_until(is_current)
     assert watcher.known >= revoked
+
+
+def test_p_flt_1_a_worker_that_may_be_behind_begins_no_stream(
+    tmp_path: Path, redis: Server
+) -> None:
+    """It would tell what it knows as if that were all."""
+    with running(data=tmp_path, redis_url=redis.url) as service:
+        watcher = Watcher(service.token, after=UNKNOWN)
+        assert watcher.read_until(is_current)
+        service.app.revoking.replica.lease.give_up()
+
+        assert watcher.read_until(lambda piece: not piece.is_current)
+        refusal = refused(Watcher(service.token, after=UNKNOWN).read)
+        assert refusal.reason == "STORE_UNAVAILABLE"
+
+
+def test_p_flt_1_without_the_journal_a_snapshot_ends_as_unavailable(
+    tmp_path: Path, redis: Server
+) -> None:
+    with running(data=tmp_path, redis_url=redis.url) as service:
+        service.app.watching.revocations._journal = _BrokenJournal()
+
+        refusal = refused(Watcher(service.token, after=UNKNOWN).read)
+
+        assert refusal.code is grpc.StatusCode.UNAVAILABLE
+        assert refusal.reason == "STORE_UNAVAILABLE"
+
+
+class _BrokenJournal:
+    def live(self, _now: object) -> Iterator[object]:
+        yield from ()
+        raise StoreUnavailable
