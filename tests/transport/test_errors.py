@@ -2,6 +2,8 @@
 
 import ast
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ import grpc
 import pytest
 from authn.v1.auth_service_pb2 import RegisterRequest
 from authn.v1.error_reason_pb2 import ErrorReason
+from authn.v1.token_service_pb2 import GetJwksResponse
 from authn.v1.token_service_pb2_grpc import (
     TokenServiceServicer,
     add_TokenServiceServicer_to_server,
@@ -167,8 +170,30 @@ class _NoApiKeys:
         raise AssertionError
 
 
+class _Slow(TokenServiceServicer):
+    """Counts how many of its calls are worked on at once."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._now = 0
+        self._counting = threading.Lock()
+
+    def GetJwks(self, _request: object, _: grpc.ServicerContext) -> GetJwksResponse:
+        with self._counting:
+            self._now += 1
+            self.peak = max(self.peak, self._now)
+        time.sleep(0.05)
+        with self._counting:
+            self._now -= 1
+        return GetJwksResponse()
+
+
 @contextmanager
-def faulty_server() -> Iterator[grpc.Channel]:
+def surrounded(
+    servicer: TokenServiceServicer, *, concurrency: int = CONCURRENCY
+) -> Iterator[grpc.Channel]:
+    """Serve with the interceptor of production."""
+
     def verify(_: str) -> object:
         raise AssertionError
 
@@ -185,10 +210,10 @@ def faulty_server() -> Iterator[grpc.Channel]:
         streams=Streams(count=metrics.count),
         deadline=timedelta(seconds=5),
         max_metadata_bytes=16384,
-        concurrency=CONCURRENCY,
+        concurrency=concurrency,
     )
-    server = grpc.server(ThreadPoolExecutor(2), interceptors=[interceptor])
-    add_TokenServiceServicer_to_server(_Faulty(), server)  # type: ignore[no-untyped-call]
+    server = grpc.server(ThreadPoolExecutor(8), interceptors=[interceptor])
+    add_TokenServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
@@ -198,10 +223,18 @@ def faulty_server() -> Iterator[grpc.Channel]:
         server.stop(0).wait()
 
 
+def test_p_api_1_no_more_calls_are_worked_on_at_once_than_are_to_be() -> None:
+    slow = _Slow()
+    with surrounded(slow, concurrency=2) as channel, ThreadPoolExecutor(8) as clients:
+        for answer in [clients.submit(send, channel, "GetJwks") for _ in range(16)]:
+            answer.result()
+    assert slow.peak == 2
+
+
 @pytest.mark.parametrize("name", ["GetJwks", "RevokeToken", "VerifyToken"])
 def test_what_nobody_foresaw_is_internal_and_its_text_stays_here(name: str) -> None:
     logging.getLogger("grpc").disabled = True
-    with faulty_server() as channel:
+    with surrounded(_Faulty()) as channel:
         refusal = refused(lambda: send(channel, name))
     logging.getLogger("grpc").disabled = False
 
@@ -213,7 +246,7 @@ def test_what_nobody_foresaw_is_internal_and_its_text_stays_here(name: str) -> N
 
 
 def test_what_nobody_foresaw_can_be_found_in_the_log_by_what_the_caller_is_told() -> None:
-    with faulty_server() as channel, pytest.raises(grpc.RpcError) as caught:
+    with surrounded(_Faulty()) as channel, pytest.raises(grpc.RpcError) as caught:
         send(channel, "GetJwks", metadata=(("x-correlation-id", "order-47"),))
     info = ErrorInfo()
     status = rpc_status.from_call(caught.value)

@@ -1,6 +1,7 @@
 """P-API-1: what a peer may ask for at most, and that nothing it sends is taken on trust."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from authn.v1.auth_service_pb2 import LoginRequest
 from authn.v1.token_service_pb2 import GetJwksRequest, VerifyTokenRequest
 
+from authsvc.transport.server import CONCURRENCY
+from tests.porch.processes import eventually
 from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import valkey
 from tests.transport import http2
@@ -261,4 +264,10 @@ def test_p_api_1_calls_whose_message_does_not_come_hold_nobody_up(service: Servi
         http2.begin(service.address, GET_JWKS, times=100),
         http2.begin(service.address, GET_JWKS, times=100),
     ):
+        if service.app.config.transport == "grpcio":  # the other holds no thread for them
+            assert eventually(lambda: _handlers() >= CONCURRENCY)
         send(service.channel, "GetJwks", timeout=20)
+
+
+def _handlers() -> int:
+    return sum(thread.name.startswith("handler") for thread in threading.enumerate())
