@@ -4,18 +4,16 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import policies
+from authsvc import authenticating, policies, revoking
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
-from authsvc.domain.authentication import AttemptLimits, Authenticator
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.keys import Keys
-from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
 from authsvc.domain.revocation import CLOCK_BOUND
 from authsvc.domain.session_directory import SessionDirectory
@@ -25,7 +23,6 @@ from authsvc.domain.verification import Verification
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
-from authsvc.revoking import put_together
 from authsvc.running import App
 from authsvc.store_faults import SCHEMA_FAULT
 from authsvc.stores.redis.configuration import verify_configuration
@@ -34,7 +31,6 @@ from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
-from authsvc.stores.redis.throttles import RedisThrottle
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
@@ -106,12 +102,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
     redis.on_distrust = fence.restore
 
-    revoking = put_together(
+    ending = revoking.put_together(
         config, redis=redis, journal=journal, marks=marks, keys=keys, fence=fence, clock=now
     )
-    revoker, replica = revoking.revoker, revoking.replica
-    passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
-    password_policy = PasswordPolicy(min_length=config.password_min_length)
+    revoker, replica = ending.revoker, ending.replica
     grants = Grants(
         sessions=sessions,
         codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
@@ -125,15 +119,13 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         record=record,
         clock=now,
     )
-    authenticator = Authenticator(
+    proving = authenticating.put_together(
+        config,
         accounts=accounts,
-        passwords=passwords,
-        password_policy=password_policy,
-        throttle=RedisThrottle(redis),
-        limits=AttemptLimits(),
+        redis=redis,
         grants=grants,
         revoker=revoker,
-        registration_open=config.registration == "open",
+        metrics=metrics,
         record=record,
         clock=now,
     )
@@ -148,7 +140,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         keys=keys,
         replica=replica,
         marks=marks,
-        wait_until_everywhere=revoking.acknowledgement.wait,
+        wait_until_everywhere=ending.acknowledgement.wait,
         head=journal.head,
         default_audience=config.default_audience,
         clock=now,
@@ -160,7 +152,12 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     health = watching.health
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
-        auth=AuthService(authenticator=authenticator, grants=grants, verification=verification),
+        auth=AuthService(
+            login=proving.login,
+            registration=proving.registration,
+            grants=grants,
+            verification=verification,
+        ),
         token=TokenService(
             checker=checker,
             verification=verification,
@@ -178,8 +175,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             directory=AccountDirectory(
                 accounts=accounts, revoker=revoker, record=record, clock=now
             ),
-            authenticator=authenticator,
-            password_policy=password_policy,
+            registration=proving.registration,
+            password_change=proving.password_change,
+            password_policy=proving.password_policy,
             page_key=page_key,
         ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
@@ -228,9 +226,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         keys=keys,
         fence=fence,
         watching=watching,
-        passwords=passwords,
+        passwords=proving.passwords,
         stores=stores,
-        revoking=revoking,
+        revoking=ending,
         duties=Duties(
             Duty(
                 "health of sql",
@@ -240,10 +238,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             Duty("health of redis", partial(health_check.probe, "redis", redis.ping), every=1),
             Duty(
                 "health of revocations",
-                partial(health_check.probe, "revocations", revoking.is_answering),
+                partial(health_check.probe, "revocations", ending.is_answering),
                 every=1,
             ),
-            *revoking.duties(),
+            *ending.duties(),
             Duty("keys", keys.reload, every=5),
             *watching.duties(),
             Duty("housekeeping", keep_house, every=30),

@@ -1,4 +1,4 @@
-"""AccountService: between its messages and the account directory and authenticator."""
+"""AccountService: between its messages and the account directory, registration and passwords."""
 
 import grpc
 from authn.v1 import account_service_pb2 as pb
@@ -6,9 +6,10 @@ from authn.v1.account_service_pb2_grpc import AccountServiceServicer
 
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.accounts import UNCHANGED, AccountChange
-from authsvc.domain.authentication import Authenticator, NewAccount
 from authsvc.domain.identifiers import AccountId
+from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.passwords import MAX_PASSWORD_BYTES, PasswordPolicy
+from authsvc.domain.registration import NewAccount, Registration
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.transport.context import current_call
 from authsvc.transport.messages import account_message, token_set
@@ -24,12 +25,14 @@ class AccountService(AccountServiceServicer):
         self,
         *,
         directory: AccountDirectory,
-        authenticator: Authenticator,
+        registration: Registration,
+        password_change: PasswordChange,
         password_policy: PasswordPolicy,
         page_key: bytes,
     ) -> None:
         self._directory = directory
-        self._authenticator = authenticator
+        self._registration = registration
+        self._password_change = password_change
         self._password_policy = password_policy
         self._pages = PageTokens(page_key, method="ListAccounts")
 
@@ -48,7 +51,7 @@ class AccountService(AccountServiceServicer):
             password=request.password or None,
             roles=tuple(request.roles),
         )
-        account = self._authenticator.create(current_call(), new)
+        account = self._registration.create(current_call(), new)
         return pb.CreateAccountResponse(account=account_message(account))
 
     def UpdateAccount(
@@ -77,7 +80,7 @@ class AccountService(AccountServiceServicer):
     def ChangePassword(
         self, request: pb.ChangePasswordRequest, _: grpc.ServicerContext
     ) -> pb.ChangePasswordResponse:
-        revision, tokens = self._authenticator.change_password(
+        revision, tokens = self._password_change.by_current_password(
             current_call(), request.current_password, request.new_password
         )
         return pb.ChangePasswordResponse(revision=revision, tokens=token_set(tokens))

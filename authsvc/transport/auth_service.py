@@ -1,11 +1,12 @@
-"""AuthService: between its messages and `domain/authentication.py` and `domain/grants.py`."""
+"""AuthService: between its messages and login, registration, grants and their ends."""
 
 import grpc
 from authn.v1 import auth_service_pb2 as pb
 from authn.v1.auth_service_pb2_grpc import AuthServiceServicer
 
-from authsvc.domain.authentication import Authenticator, NewAccount
 from authsvc.domain.grants import GrantRequest, Grants
+from authsvc.domain.login import Login
+from authsvc.domain.registration import NewAccount, Registration
 from authsvc.domain.verification import Verification
 from authsvc.transport.context import current_call
 from authsvc.transport.messages import account_message, client_info, token_set
@@ -15,9 +16,15 @@ class AuthService(AuthServiceServicer):
     """Logging in and out."""
 
     def __init__(
-        self, *, authenticator: Authenticator, grants: Grants, verification: Verification
+        self,
+        *,
+        login: Login,
+        registration: Registration,
+        grants: Grants,
+        verification: Verification,
     ) -> None:
-        self._authenticator = authenticator
+        self._login = login
+        self._registration = registration
         self._grants = grants
         self._verification = verification
 
@@ -25,11 +32,11 @@ class AuthService(AuthServiceServicer):
         new = NewAccount(
             username=request.username, email=request.email or None, password=request.password
         )
-        account, tokens = self._authenticator.register(current_call(), new, _grant(request))
+        account, tokens = self._registration.register(current_call(), new, _grant(request))
         return pb.RegisterResponse(account=account_message(account), tokens=token_set(tokens))
 
     def Login(self, request: pb.LoginRequest, _: grpc.ServicerContext) -> pb.LoginResponse:
-        tokens = self._authenticator.login(
+        tokens = self._login.by_password(
             current_call(), request.identifier, request.password, _grant(request)
         )
         return pb.LoginResponse(tokens=token_set(tokens))

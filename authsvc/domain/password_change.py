@@ -1,0 +1,102 @@
+"""Changing a password: it proves the old one, and ends all that the old one had opened."""
+
+from typing import NoReturn
+
+from authsvc.domain.accounts import Account, AccountChange, AccountStore, EndTokens
+from authsvc.domain.attempts import Attempts
+from authsvc.domain.calls import Call
+from authsvc.domain.clock import Clock
+from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.grants import GrantRequest, Grants, Tokens
+from authsvc.domain.login import PASSWORD
+from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.revocation import Revoker
+from authsvc.errors import AccountNotFound, InvalidCredentials
+
+
+class PasswordChange:
+    """Gives accounts new passwords."""
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountStore,
+        passwords: Passwords,
+        password_policy: PasswordPolicy,
+        attempts: Attempts,
+        grants: Grants,
+        revoker: Revoker,
+        record: EventSink,
+        clock: Clock,
+    ) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._password_policy = password_policy
+        self._attempts = attempts
+        self._grants = grants
+        self._revoker = revoker
+        self._record = record
+        self._clock = clock
+
+    def by_current_password(self, call: Call, current: str, new: str) -> tuple[int, Tokens]:
+        """Change the caller's own password, end all its sessions and open a new one.
+
+        Returns:
+            The revision at which the old sessions are dead, and the tokens of the new one.
+
+        Raises:
+            TokenRequired: No account calls.
+            InvalidCredentials: The current password is wrong, or was changed meanwhile.
+            PasswordRejected: The new password breaks the policy.
+            TooManyAttempts: Nothing was hashed.
+            Overloaded: Nothing was hashed.
+
+        """
+        account = self._accounts.find(call.own_account())
+        if account is None or call.claims is None:
+            detail = "the account is gone"
+            raise InvalidCredentials(detail)
+        names = (account.username, account.email or "")
+        self._password_policy.check(new, field="new_password", names=names)
+        with self._attempts.own_password(account.username):
+            stored = account.password_hash
+            if not self._passwords.verify(current, stored, time_left=call.time_left()):
+                self._fail(call, account)
+        account, revision = self._replace(call, account, new)
+        request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
+        tokens = self._grants.open(call, account, request, amr=PASSWORD)
+        self._record(
+            call.event(
+                EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=tokens.session_id
+            )
+        )
+        return revision, tokens
+
+    def _replace(self, call: Call, account: Account, new: str) -> tuple[Account, int]:
+        now = self._clock()
+        change = AccountChange(
+            password_hash=self._passwords.hash(new, time_left=call.time_left()),
+            password_change_time=now,
+        )
+        end_tokens = EndTokens(
+            reason="password changed", remember_until=self._revoker.remember_account()
+        )
+        try:
+            changed, revocation = self._accounts.change(
+                account.account_id,
+                change,
+                now=now,
+                end_tokens=end_tokens,
+                expected_epoch=account.epoch,
+            )
+        except AccountNotFound:
+            detail = "the account was changed meanwhile"
+            raise InvalidCredentials(detail) from None
+        return changed, self._revoker.put_in_force(revocation)
+
+    def _fail(self, call: Call, account: Account) -> NoReturn:
+        reason = "wrong password"
+        self._record(
+            call.event(EventType.PASSWORD_CHANGED, subject=account.account_id, failure=reason)
+        )
+        raise InvalidCredentials(reason)

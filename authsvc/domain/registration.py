@@ -1,0 +1,111 @@
+"""Making accounts: by people for themselves, and by those who look after accounts."""
+
+from dataclasses import dataclass, field
+
+from authsvc.domain.accounts import Account, AccountState, AccountStore
+from authsvc.domain.attempts import Attempts
+from authsvc.domain.calls import Call
+from authsvc.domain.clock import Clock
+from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.grants import GrantRequest, Grants, Tokens
+from authsvc.domain.identifiers import new_account_id
+from authsvc.domain.login import PASSWORD, Login
+from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.errors import AccessDenied, UsernameTaken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """What an account is made of."""
+
+    username: str
+    email: str | None
+    password: str | None = field(repr=False)
+    roles: tuple[str, ...] = ()
+
+
+class Registration:
+    """Makes accounts."""
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountStore,
+        passwords: Passwords,
+        password_policy: PasswordPolicy,
+        attempts: Attempts,
+        grants: Grants,
+        login: Login,
+        is_open: bool,
+        record: EventSink,
+        clock: Clock,
+    ) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._password_policy = password_policy
+        self._attempts = attempts
+        self._grants = grants
+        self._login = login
+        self._is_open = is_open
+        self._record = record
+        self._clock = clock
+
+    def register(
+        self, call: Call, new: NewAccount, request: GrantRequest
+    ) -> tuple[Account, Tokens]:
+        """Make an account and open its first session.
+
+        Raises:
+            AccessDenied: Registration is closed.
+            UsernameTaken: Another account has the user name.
+            PasswordRejected: The password breaks the policy.
+            InvalidAudience: Tokens are not issued for the audience.
+            InvalidScope: A scope may not be granted.
+            TooManyAttempts: Nothing was hashed.
+            Overloaded: Nothing was hashed.
+
+        """
+        if not self._is_open:
+            detail = "registration is closed"
+            raise AccessDenied(detail)
+        self._grants.check(request, roles=())
+        with self._attempts.registration(peer=call.peer):
+            account = self.create(call, new)
+        return account, self._login.open_session(call, account, request, amr=PASSWORD)
+
+    def create(self, call: Call, new: NewAccount) -> Account:
+        """Make an account without logging it in.
+
+        Raises:
+            UsernameTaken: Another account has the user name.
+            PasswordRejected: The password breaks the policy.
+            Overloaded: Nothing was hashed.
+
+        """
+        if new.password is not None:
+            names = (new.username, new.email or "")
+            self._password_policy.check(new.password, field="password", names=names)
+        if self._accounts.find_by_identifier(new.username) is not None:
+            raise UsernameTaken
+        now = self._clock()
+        account = Account(
+            account_id=new_account_id(),
+            username=new.username,
+            email=new.email,
+            email_verified=False,
+            roles=tuple(sorted(new.roles)),
+            state=AccountState.ACTIVE,
+            epoch=0,
+            password_hash=self._hash(call, new.password),
+            create_time=now,
+            update_time=now,
+            password_change_time=now if new.password is not None else None,
+        )
+        self._accounts.create(account)
+        self._record(call.event(EventType.ACCOUNT_CREATED, subject=account.account_id))
+        return account
+
+    def _hash(self, call: Call, password: str | None) -> str | None:
+        if password is None:
+            return None
+        return self._passwords.hash(password, time_left=call.time_left())
