@@ -16,7 +16,6 @@ which counts it when it ends. The deadline is for the beginning alone.
 
 import random
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -41,6 +40,7 @@ from authsvc.metrics import Metrics
 from authsvc.transport.access import AccessRule
 from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
+from authsvc.transport.gate import Gate
 from authsvc.transport.status import internal_status, status_of
 from authsvc.transport.streams import Streams
 from authsvc.transport.written import serialize
@@ -78,7 +78,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._deadline = deadline.total_seconds()
         self._max_metadata_bytes = max_metadata_bytes
         # Calls are let in once their message is there: who sends none holds only a thread.
-        self._gate = threading.BoundedSemaphore(concurrency)
+        self._gate = Gate(concurrency)
         self._handlers: dict[str, Handler] = {}
 
     def intercept_service(
