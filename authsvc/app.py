@@ -10,6 +10,9 @@ from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
+from authsvc.domain.event_reading import EventReader
+from authsvc.domain.event_recording import EventRecorder
+from authsvc.domain.events import EventChain
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
@@ -21,7 +24,7 @@ from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.domain.verification import Verification
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
-from authsvc.event_log import record_event
+from authsvc.event_log import tell_event
 from authsvc.metrics import Metrics
 from authsvc.running import App
 from authsvc.store_faults import SCHEMA_FAULT
@@ -33,6 +36,7 @@ from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.events import SqlEventStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
@@ -45,6 +49,7 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
+from authsvc.transport.event_service import EventService
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -72,7 +77,6 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     """
     now = clock or steady_clock()
     metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
-    record = partial(record_event, metrics)
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
@@ -80,6 +84,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
     journal = SqlRevocationJournal(engine)
+    event_store = SqlEventStore(engine, EventChain(_own_secret(settings, "event key")))
+    record = EventRecorder(store=event_store, tell=partial(tell_event, metrics), clock=now)
     keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=now)
 
     redis = RedisConnection(policies.required(config.redis_url))
@@ -148,7 +154,15 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     verification = Verification(
         checker=checker, keys=keys, revoker=revoker, grants=grants, record=record
     )
-    watching = watch(replica=replica, journal=journal, keys=keys, metrics=metrics, clock=now)
+    event_reader = EventReader(event_store)
+    watching = watch(
+        event_reader=event_reader,
+        replica=replica,
+        journal=journal,
+        keys=keys,
+        metrics=metrics,
+        clock=now,
+    )
     health = watching.health
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
@@ -181,6 +195,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             page_key=page_key,
         ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
+        event=EventService(reader=event_reader, watch=watching.events, page_key=page_key),
         health=health,
     )
     callers = Callers(
@@ -206,6 +221,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            event_store.purge(older_than=now() - config.event_retention)
 
     return App(
         config=config,

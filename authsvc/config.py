@@ -172,6 +172,9 @@ class Config(BaseSettings):
         default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
     argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
+    event_retention: Duration = Field(
+        default=timedelta(days=90), description="How long security events are kept."
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

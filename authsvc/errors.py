@@ -12,7 +12,8 @@ The tree, whose root one may catch::
     ├── TokenInactive
     ├── InvalidGrant
     ├── CallerUnauthenticated
-    └── TokenRequired
+    ├── TokenRequired
+    └── EventsForgotten
 
 The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
 """
@@ -128,6 +129,10 @@ class KeyNotFound(AuthError):
 
 class UsernameTaken(AuthError):
     """Another account has this user name."""
+
+
+class EventsForgotten(AuthError):
+    """The events after a place are not kept any longer, or never were here."""
 
 
 class RetryableError(AuthError):

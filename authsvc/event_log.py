@@ -7,7 +7,7 @@ from authsvc.metrics import Metrics
 _log = telemetry.get_logger("authsvc.events")
 
 
-def record_event(metrics: Metrics, event: Event) -> None:
+def tell_event(metrics: Metrics, event: Event) -> None:
     """Write a security event to the log, once, and count it."""
     outcome = "success" if event.succeeded else "failure"
     metrics.count_event(event.type.value, outcome)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authsvc.domain.clock import Clock
+from authsvc.domain.event_reading import EventReader
 from authsvc.domain.keys import Keys
 from authsvc.domain.replica import RevocationReplica
 from authsvc.domain.revocation import RevocationJournal
 from authsvc.duties import Duty
 from authsvc.metrics import Metrics
+from authsvc.transport.event_watch import EventWatch
 from authsvc.transport.health import Health
 from authsvc.transport.key_watch import KeyWatch
 from authsvc.transport.revocation_watch import RevocationWatch
@@ -21,6 +23,7 @@ class Watching:
 
     revocations: RevocationWatch
     keys: KeyWatch
+    events: EventWatch
     streams: Streams
     health: Health
 
@@ -29,10 +32,16 @@ class Watching:
         return (
             Duty("signs of life", self.revocations.give_sign_of_life, every=0.5),
             Duty("keys for watchers", self.keys.tell, every=4),
+            Duty("events for watchers", self.events.tell, every=0.25),
             Duty("slow readers", self.streams.look_after, every=0.25),
             Duty("slow readers of health", self.health.streams.look_after, every=0.25),
             Duty("callers of streams", self.streams.check_callers, every=10),
         )
+
+    def close(self) -> None:
+        """Read nothing more for watchers."""
+        self.revocations.close()
+        self.events.close()
 
     def end_streams(self) -> None:
         """End every stream, which would else hold up the end of the server."""
@@ -42,6 +51,7 @@ class Watching:
 
 def watch(
     *,
+    event_reader: EventReader,
     replica: RevocationReplica,
     journal: RevocationJournal,
     keys: Keys,
@@ -56,6 +66,7 @@ def watch(
             feed=replica.feed, journal=journal, is_current=replica.lease.holds, clock=clock
         ),
         keys=key_watch,
+        events=EventWatch(event_reader),
         streams=Streams(count=metrics.count),
         health=Health(),
     )

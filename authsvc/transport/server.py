@@ -12,6 +12,8 @@ from authn.v1 import (
     account_service_pb2_grpc,
     auth_service_pb2,
     auth_service_pb2_grpc,
+    event_service_pb2,
+    event_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
     session_service_pb2,
@@ -26,6 +28,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from authsvc.transport import native
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
+from authsvc.transport.event_service import EventService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -40,6 +43,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (session_service_pb2, "SessionService"),
         (account_service_pb2, "AccountService"),
         (key_service_pb2, "KeyService"),
+        (event_service_pb2, "EventService"),
     )
 )
 """The services of the contract that are served."""
@@ -65,6 +69,7 @@ class Servicers:
     session: SessionService
     account: AccountService
     key: KeyService
+    event: EventService
     health: Health
 
 
@@ -119,6 +124,7 @@ def build_server(
     session_service_pb2_grpc.add_SessionServiceServicer_to_server(servicers.session, server)
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
+    event_service_pb2_grpc.add_EventServiceServicer_to_server(servicers.event, server)
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     if with_reflection:
         _add_reflection(server)

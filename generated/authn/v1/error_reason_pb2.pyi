@@ -64,6 +64,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no such signing key."""
     ERROR_REASON_USERNAME_TAKEN: _ErrorReason.ValueType  # 33
     """ALREADY_EXISTS: another account has this user name."""
+    ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 36
+    """OUT_OF_RANGE: the events after the given place are not kept any longer."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 41
@@ -134,6 +136,8 @@ ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 32
 """NOT_FOUND: no such signing key."""
 ERROR_REASON_USERNAME_TAKEN: ErrorReason.ValueType  # 33
 """ALREADY_EXISTS: another account has this user name."""
+ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 36
+"""OUT_OF_RANGE: the events after the given place are not kept any longer."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 41
