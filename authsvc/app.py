@@ -4,15 +4,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, policies, revoking
+from authsvc import authenticating, policies, recording, revoking
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
-from authsvc.domain.event_reading import EventReader
-from authsvc.domain.event_recording import EventRecorder
-from authsvc.domain.events import EventChain
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
@@ -24,8 +21,8 @@ from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.domain.verification import Verification
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
-from authsvc.event_log import tell_event
 from authsvc.metrics import Metrics
+from authsvc.own_secrets import own_secret
 from authsvc.running import App
 from authsvc.store_faults import SCHEMA_FAULT
 from authsvc.stores.redis.configuration import verify_configuration
@@ -36,11 +33,10 @@ from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
-from authsvc.stores.sql.events import SqlEventStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
-from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
+from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
@@ -63,7 +59,6 @@ from authsvc.watching import watch
 _LEASE = timedelta(seconds=60)
 _CACHED_TOKENS = 20_000
 """About 50 MB of a worker's memory when full."""
-_SECRET_BYTES = 32
 
 
 def build(config: Config, *, clock: Clock | None = None) -> App:
@@ -84,8 +79,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
     journal = SqlRevocationJournal(engine)
-    event_store = SqlEventStore(engine, EventChain(_own_secret(settings, "event key")))
-    record = EventRecorder(store=event_store, tell=partial(tell_event, metrics), clock=now)
+    recorded = recording.put_together(engine, settings, metrics=metrics, clock=now)
+    record = recorded.record
     keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=now)
 
     redis = RedisConnection(policies.required(config.redis_url))
@@ -114,7 +109,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     revoker, replica = ending.revoker, ending.replica
     grants = Grants(
         sessions=sessions,
-        codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
+        codec=RefreshTokenCodec(own_secret(settings, "refresh key")),
         issuer=TokenIssuer(
             issuer=config.issuer,
             lifetime=config.access_token_lifetime,
@@ -154,9 +149,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     verification = Verification(
         checker=checker, keys=keys, revoker=revoker, grants=grants, record=record
     )
-    event_reader = EventReader(event_store)
     watching = watch(
-        event_reader=event_reader,
+        event_reader=recorded.reader,
         replica=replica,
         journal=journal,
         keys=keys,
@@ -164,7 +158,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         clock=now,
     )
     health = watching.health
-    page_key = _own_secret(settings, "page key")
+    page_key = own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(
             login=proving.login,
@@ -195,7 +189,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             page_key=page_key,
         ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
-        event=EventService(reader=event_reader, watch=watching.events, page_key=page_key),
+        event=EventService(reader=recorded.reader, watch=watching.events, page_key=page_key),
         health=health,
     )
     callers = Callers(
@@ -221,7 +215,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
-            event_store.purge(older_than=now() - config.event_retention)
+            recorded.store.purge(older_than=now() - config.event_retention)
 
     return App(
         config=config,
@@ -266,11 +260,3 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             verify_configuration, redis, require_persistence=config.mode == "production"
         ),
     )
-
-
-def _own_secret(settings: SqlSettings, name: str) -> bytes:
-    try:
-        return settings.secret(name, _SECRET_BYTES)
-    except WrongMasterKey:
-        message = "AUTHSVC_MASTER_KEY is not the key under which the secrets in SQL were sealed."
-        raise ConfigurationError(message) from None

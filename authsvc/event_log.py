@@ -10,9 +10,9 @@ _log = telemetry.get_logger("authsvc.events")
 def tell_event(metrics: Metrics, event: Event) -> None:
     """Write a security event to the log, once, and count it."""
     outcome = "success" if event.succeeded else "failure"
-    metrics.count_event(event.type.value, outcome)
+    metrics.count_event(event.type, outcome)
     _log.info(
-        event.type.value,
+        event.type,
         outcome=outcome,
         actor=event.actor,
         peer=event.peer,

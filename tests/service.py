@@ -30,6 +30,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.system_clock import steady_clock
 
 PASSWORD = "violet kettle orbits 47 moons"
+MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 CHEAPEST = {"argon2_time_cost": 1, "argon2_memory_cost_kib": 8, "argon2_parallelism": 1}
 """Only for tests."""
 
@@ -82,7 +83,7 @@ def running(
         "data": data,
         "redis_url": redis_url,
         "database_url": database_url,
-        "master_key": base64.b64encode(bytes(range(32))).decode(),
+        "master_key": MASTER_KEY,
         "read_lease": timedelta(seconds=0.5),
         **CHEAPEST,
         **settings,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from authsvc import __version__
-from authsvc.cli import accounts, keys, probes, services, serving, sessions, setup
+from authsvc.cli import accounts, events, keys, probes, services, serving, sessions, setup
 
 app = typer.Typer(
     name="authsvc",
@@ -25,6 +25,7 @@ app.command("migrate")(setup.migrate)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(keys.app, name="keys")
+app.add_typer(events.app, name="events")
 app.add_typer(services.app, name="services")
 
 

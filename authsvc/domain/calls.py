@@ -25,6 +25,8 @@ class Call:
     """The address that the call came from, without the port."""
     time_left: Callable[[], timedelta]
     """How long an answer is of use; may be negative."""
+    correlation_id: str = ""
+    """Tells it apart in logs, and ties together what came of it."""
     claims: Claims | None = None
     """Of the access token that came along, checked and active."""
 
@@ -51,6 +53,7 @@ class Call:
             session_id=session_id,
             succeeded=not failure,
             reason=failure or note,
+            correlation_id=self.correlation_id,
         )
 
     def holds(self, scope: str) -> bool:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import NewType, Protocol
 
 from uuid_utils import uuid7
@@ -18,11 +18,8 @@ from uuid_utils import uuid7
 EventId = NewType("EventId", str)
 """`evt_` and the 32 hexadecimal digits of a UUIDv7."""
 
-NO_LINK = bytes(32)
-"""Stands before the first event."""
 
-
-class EventType(Enum):
+class EventType(StrEnum):
     """The acts that are worth a record."""
 
     ACCOUNT_CREATED = "account.created"
@@ -45,7 +42,8 @@ class EventType(Enum):
 class Event:
     """One act."""
 
-    type: EventType
+    type: str
+    """An `EventType`, or what a later version knows."""
     actor: str
     """The account that acts, by its access token, or else the calling service."""
     peer: str
@@ -76,7 +74,7 @@ class KeptEvent:
 class EventFilter:
     """Which events are asked for: those that have all that is named."""
 
-    types: frozenset[EventType] = frozenset()
+    types: frozenset[str] = frozenset()
     """Any of these; empty means all."""
     subject: str = ""
     actor: str = ""
@@ -174,7 +172,7 @@ class EventChain:
             sequence,
             event_id,
             now.isoformat(timespec="microseconds"),
-            event.type.value,
+            event.type,
             event.actor,
             event.peer,
             event.subject,

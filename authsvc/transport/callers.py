@@ -48,7 +48,12 @@ class Callers:
         self._require_caller = require_caller
 
     def identify(
-        self, peer: str, metadata: Mapping[str, str], *, time_left: Callable[[], timedelta]
+        self,
+        peer: str,
+        metadata: Mapping[str, str],
+        *,
+        time_left: Callable[[], timedelta],
+        correlation_id: str = "",
     ) -> tuple[Call, bool]:
         """Give the call, and whether a calling service was authenticated.
 
@@ -66,6 +71,7 @@ class Callers:
             client_scopes=scopes,
             peer=address,
             time_left=time_left,
+            correlation_id=correlation_id,
             claims=self._claims(metadata.get(AUTHORIZATION)),
         )
         return call, is_service

@@ -5,14 +5,11 @@ from authn.v1 import event_service_pb2 as pb
 from authn.v1.event_service_pb2_grpc import EventServiceServicer
 
 from authsvc.domain.event_reading import EventReader
-from authsvc.domain.events import EventFilter, EventType
-from authsvc.errors import FieldViolation, InvalidRequest
+from authsvc.domain.events import EventFilter
 from authsvc.transport.event_watch import EventWatch
 from authsvc.transport.messages import event_message
 from authsvc.transport.pages import PageTokens, page_size
 from authsvc.transport.streams import Stream
-
-_TYPES = {each.value: each for each in EventType}
 
 
 class EventService(EventServiceServicer):
@@ -45,12 +42,8 @@ class EventService(EventServiceServicer):
 
 
 def _filter(message: pb.EventFilter) -> EventFilter:
-    unknown = [name for name in message.types if name not in _TYPES]
-    if unknown:
-        description = "There are no events of the type " + ", ".join(map(repr, unknown)) + "."
-        raise InvalidRequest(FieldViolation("filter.types", description))
     return EventFilter(
-        types=frozenset(_TYPES[name] for name in message.types),
+        types=frozenset(message.types),
         subject=message.subject,
         actor=message.actor,
         session_id=message.session_id,

@@ -181,7 +181,7 @@ def event_message(kept: KeptEvent) -> EventMessage:
         event_id=kept.event_id,
         sequence=kept.sequence,
         create_time=timestamp(kept.create_time),
-        type=event.type.value,
+        type=event.type,
         actor=event.actor,
         subject=event.subject,
         session_id=event.session_id,

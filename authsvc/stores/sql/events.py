@@ -16,7 +16,6 @@ from authsvc.domain.events import (
     EventFilter,
     EventId,
     EventMark,
-    EventType,
     KeptEvent,
 )
 from authsvc.stores.sql.schema import events, events_head
@@ -66,7 +65,7 @@ class SqlEventStore:
         if before is not None:
             query = query.where(events.c.sequence < before)
         if wanted.types:
-            query = query.where(events.c.type.in_([each.value for each in wanted.types]))
+            query = query.where(events.c.type.in_(sorted(wanted.types)))
         for name in ("subject", "actor", "session_id"):
             if value := getattr(wanted, name):
                 query = query.where(events.c[name] == value)
@@ -114,7 +113,7 @@ def _values(kept: KeptEvent) -> dict[str, Any]:
         "sequence": kept.sequence,
         "event_id": kept.event_id,
         "create_time": kept.create_time,
-        "type": event.type.value,
+        "type": event.type,
         "actor": event.actor,
         "peer": event.peer,
         "subject": event.subject,
@@ -132,7 +131,7 @@ def _kept(row: Row[Any]) -> KeptEvent:
         sequence=row.sequence,
         create_time=row.create_time,
         event=Event(
-            type=EventType(row.type),
+            type=row.type,
             actor=row.actor,
             peer=row.peer,
             subject=row.subject,
