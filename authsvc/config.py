@@ -163,7 +163,11 @@ class Config(BaseSettings):
         "production; dev mode makes one in the data directory.",
     )
     password_min_length: int = Field(
-        default=15, ge=8, le=64, description="Least length of a new password, in code points."
+        default=15,
+        ge=15,
+        le=64,
+        description="Least length of a new password, in code points, where it is all that a login "
+        "takes; 8 do with a second factor.",
     )
     argon2_time_cost: PositiveInt = Field(
         default=2, le=64, description="Passes of argon2id (RFC 9106)."

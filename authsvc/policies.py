@@ -1,10 +1,13 @@
 """From the configuration to the policies of the domain and the limits of the transport."""
 
+from urllib.parse import urlsplit
+
 from pydantic import SecretStr
 
 from authsvc.config import Config
 from authsvc.domain.grants import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
+from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.passwords import Argon2Profile
 from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes
 from authsvc.transport.server import Limits
@@ -59,6 +62,14 @@ def argon2_profile(config: Config) -> Argon2Profile:
         time_cost=config.argon2_time_cost,
         memory_cost_kib=config.argon2_memory_cost_kib,
         parallelism=config.argon2_parallelism,
+    )
+
+
+def password_policy(config: Config) -> PasswordPolicy:
+    """Which new passwords are accepted."""
+    return PasswordPolicy(
+        min_length=config.password_min_length,
+        service_names=("authsvc", urlsplit(config.issuer).hostname or ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""Passwords: which are accepted, and how they are hashed without hurting anybody else.
+"""Passwords: how they are hashed without hurting anybody else.
 
 Hashing runs on threads of its own, one a core, at low priority and behind a bounded queue, so that
 a storm of logins delays logins and nothing else. A place in the queue belongs to the hash and not
@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import time
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -19,13 +18,10 @@ from typing import TypeVar
 
 import argon2
 
-from authsvc.errors import DeadlineExceeded, FieldViolation, Overloaded, PasswordRejected
+from authsvc.domain.opaque_string import encode
+from authsvc.errors import DeadlineExceeded, Overloaded
 
 _T = TypeVar("_T")
-
-MAX_PASSWORD_BYTES = 1024
-"""Longer input is refused before it is hashed (CVE-2013-1443); well above the 64 code points that
-NIST SP 800-63B-4, 3.1.1.2 asks for."""
 
 HASHING_NICENESS = 10
 """Keeps nine tenths of the verify rate while every core hashes."""
@@ -38,52 +34,6 @@ class Argon2Profile:
     time_cost: int = 2
     memory_cost_kib: int = 19_456
     parallelism: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordPolicy:
-    """Which new passwords are accepted (NIST SP 800-63B-4, 3.1.1.2). No rules of composition."""
-
-    min_length: int = 15
-    """Code points after NFC normalisation."""
-
-    def check(self, password: str, *, field: str, names: tuple[str, ...] = ()) -> None:
-        """Accept a new password or say all that is wrong with it.
-
-        Args:
-            password: The password as it was given.
-            field: The field of the request that it came in.
-            names: Words that it must not consist of, such as the user name.
-
-        Raises:
-            PasswordRejected: It breaks the policy.
-
-        """
-        normal = normalise(password)
-        reasons = []
-        if len(normal) < self.min_length:
-            reasons.append(f"It needs at least {self.min_length} characters; a few words do.")
-        if len(set(normal)) < _LEAST_DISTINCT:
-            reasons.append("It repeats the same few characters.")
-        if _is_made_of(normal, names):
-            reasons.append("It consists of the account's own name or e-mail address.")
-        if reasons:
-            raise PasswordRejected(*(FieldViolation(field, reason) for reason in reasons))
-
-
-_LEAST_DISTINCT = 5
-
-
-def _is_made_of(password: str, names: tuple[str, ...]) -> bool:
-    rest = password.casefold()
-    for name in sorted((n.casefold() for n in names if n), key=len, reverse=True):
-        rest = rest.replace(name, "")
-    return len(rest) < _LEAST_DISTINCT
-
-
-def normalise(password: str) -> str:
-    """NFC, so that the same password typed on two systems is the same (RFC 8265, 4.2.2)."""
-    return unicodedata.normalize("NFC", password)
 
 
 class Passwords:
@@ -122,7 +72,7 @@ class Passwords:
             DeadlineExceeded: The time is up.
 
         """
-        return self._run(lambda: self._hasher.hash(_encode(password)), time_left)
+        return self._run(lambda: self._hasher.hash(encode(password)), time_left)
 
     def verify(self, password: str, stored: str | None, *, time_left: timedelta) -> bool:
         """Say whether a password is the stored one; None stands for an account that has none.
@@ -148,7 +98,7 @@ class Passwords:
 
     def _matches(self, password: str, stored: str) -> bool:
         try:
-            return self._hasher.verify(stored, _encode(password))
+            return self._hasher.verify(stored, encode(password))
         except argon2.exceptions.VerificationError:
             return False
 
@@ -185,10 +135,6 @@ class Passwords:
 
 
 _LEAST_RETRY = timedelta(milliseconds=100)
-
-
-def _encode(password: str) -> bytes:
-    return normalise(password).encode()
 
 
 def _lower_priority() -> None:

@@ -10,7 +10,8 @@ from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.login import PASSWORD, Login
-from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.passwords import Passwords
 from authsvc.errors import AccessDenied, UsernameTaken
 
 
