@@ -11,6 +11,7 @@ from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
 from authsvc.domain.login import Login
 from authsvc.domain.password_change import PasswordChange
+from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.passwords import Passwords
 from authsvc.domain.registration import Registration
@@ -43,7 +44,10 @@ def put_together(
     clock: Clock,
 ) -> Authenticating:
     """Put them together."""
-    passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
+    hashes = PasswordHashes(
+        profile=policies.argon2_profile(config), peppers=policies.peppers(config)
+    )
+    passwords = Passwords(hashes=hashes, on_queue=metrics.set_hash_queue)
     policy = policies.password_policy(config)
     attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=clock)
     login = Login(

@@ -176,6 +176,12 @@ class Config(BaseSettings):
         default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
     argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
+    password_peppers: SecretStr | None = Field(
+        default=None,
+        description="Keys under which passwords are hashed, kept apart from the database: `ID:KEY` "
+        "with spaces or lines between, each key 32 random bytes in base64 or hex. New hashes get "
+        "the first. An id never gets another key, and stays until no hash needs it.",
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

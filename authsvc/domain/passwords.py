@@ -12,13 +12,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-import argon2
-
-from authsvc.domain.opaque_string import encode
+from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.errors import DeadlineExceeded, Overloaded
 
 _T = TypeVar("_T")
@@ -27,32 +24,18 @@ HASHING_NICENESS = 10
 """Keeps nine tenths of the verify rate while every core hashes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argon2Profile:
-    """The costs of argon2id. The default is the OWASP profile, the floor of ASVS 11.4.2."""
-
-    time_cost: int = 2
-    memory_cost_kib: int = 19_456
-    parallelism: int = 1
-
-
 class Passwords:
     """Hashes and checks passwords, one hash at a time for each permit."""
 
     def __init__(
         self,
         *,
-        profile: Argon2Profile,
+        hashes: PasswordHashes,
         permits: int = 1,
         queue_limit: int = 12,
         on_queue: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._hasher = argon2.PasswordHasher(
-            time_cost=profile.time_cost,
-            memory_cost=profile.memory_cost_kib,
-            parallelism=profile.parallelism,
-            type=argon2.Type.ID,
-        )
+        self._hashes = hashes
         self._permits = permits
         self._queue_limit = queue_limit
         self._on_queue = on_queue
@@ -62,7 +45,6 @@ class Passwords:
         self._threads = ThreadPoolExecutor(
             permits, thread_name_prefix="argon2", initializer=_lower_priority
         )
-        self._dummy = self._hasher.hash(os.urandom(16))
 
     def hash(self, password: str, *, time_left: timedelta) -> str:
         """Hash a new password into a PHC string.
@@ -72,35 +54,32 @@ class Passwords:
             DeadlineExceeded: The time is up.
 
         """
-        return self._run(lambda: self._hasher.hash(encode(password)), time_left)
+        return self._run(lambda: self._hashes.make(password), time_left)
 
     def verify(self, password: str, stored: str | None, *, time_left: timedelta) -> bool:
         """Say whether a password is the stored one; None stands for an account that has none.
 
-        One hash of equal cost is computed in every case, so that time tells nothing
-        (CVE-2025-6011).
+        One hash is computed in every case, so that time tells nothing (CVE-2025-6011).
 
         Raises:
+            StoreUnavailable: The pepper of the hash is not configured; nothing was hashed.
             Overloaded: The queue is full or the time would not do; nothing was hashed.
             DeadlineExceeded: The time is up.
 
         """
-        matches = self._run(lambda: self._matches(password, stored or self._dummy), time_left)
-        return matches and stored is not None
+        return self._run(lambda: self._hashes.matches(password, stored), time_left)
+
+    def is_acceptable(self, stored: str) -> bool:
+        """Say whether a stored hash may be computed; a password never matches one that may not."""
+        return self._hashes.is_acceptable(stored)
 
     def needs_rehash(self, stored: str) -> bool:
-        """Say whether a stored hash has other parameters than new ones get."""
-        return self._hasher.check_needs_rehash(stored)
+        """Say whether new hashes have another form, other parameters or another pepper."""
+        return self._hashes.needs_rehash(stored)
 
     def close(self) -> None:
         """Finish what is being hashed and stop."""
         self._threads.shutdown()
-
-    def _matches(self, password: str, stored: str) -> bool:
-        try:
-            return self._hasher.verify(stored, encode(password))
-        except argon2.exceptions.VerificationError:
-            return False
 
     def _run(self, work: Callable[[], _T], time_left: timedelta) -> _T:
         future = self._admit(work, time_left)
