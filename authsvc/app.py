@@ -24,7 +24,7 @@ from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
 from authsvc.running import App
-from authsvc.store_faults import SCHEMA_FAULT, pepper_faults
+from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
@@ -68,7 +68,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     Raises:
         StoreUnavailable: SQL does not answer.
         ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
-            another master key, or a pepper is not the one of stored hashes.
+            another master key, a pepper is not the one of stored hashes, or the list of
+            breached passwords can't be read.
 
     """
     now = clock or steady_clock()
@@ -77,7 +78,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
-    _check_peppers(config, SqlPeppers(engine))
+    _check_password_settings(config, SqlPeppers(engine))
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
@@ -254,10 +255,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
 
 
-def _check_peppers(config: Config, store: SqlPeppers) -> None:
+def _check_password_settings(config: Config, store: SqlPeppers) -> None:
     peppers = policies.peppers(config)
     store.remember(peppers.keys)
-    if faults := list(pepper_faults(store, peppers)):
+    if faults := [*breach_list_faults(config), *pepper_faults(store, peppers)]:
         raise ConfigurationError(*faults)
 
 

@@ -176,6 +176,11 @@ class Config(BaseSettings):
         default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
     argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
+    breached_passwords: Path | None = Field(
+        default=None,
+        description="Breached passwords, which new ones may not be: a sorted file of SHA-1 hashes, "
+        "or a directory with a file for each prefix of five digits.",
+    )
     password_peppers: SecretStr | None = Field(
         default=None,
         description="Keys under which passwords are hashed, kept apart from the database: `ID:KEY` "

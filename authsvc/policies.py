@@ -11,6 +11,7 @@ from authsvc.domain.keys import KeyPolicy
 from authsvc.domain.password_hashes import Argon2Profile, Peppers
 from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes
+from authsvc.stores.breached_passwords import FileBreachList
 from authsvc.transport.server import Limits
 
 
@@ -79,7 +80,13 @@ def password_policy(config: Config) -> PasswordPolicy:
     return PasswordPolicy(
         min_length=config.password_min_length,
         service_names=("authsvc", urlsplit(config.issuer).hostname or ""),
+        breach_list=breach_list(config),
     )
+
+
+def breach_list(config: Config) -> FileBreachList | None:
+    """Give the list of breached passwords, if there is one."""
+    return FileBreachList(config.breached_passwords) if config.breached_passwords else None
 
 
 def limits(config: Config) -> Limits:

@@ -7,6 +7,7 @@ from authsvc.config import Config
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.password_hashes import Peppers
 from authsvc.errors import StoreUnavailable
+from authsvc.stores.breached_passwords import BreachListDamaged
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.sql.engine import connect
@@ -20,6 +21,7 @@ SCHEMA_FAULT = "The SQL schema is not up to date. Run `authsvc migrate`."
 
 def store_faults(config: Config) -> Iterator[str]:
     """Say what is wrong with the stores, each fault in a sentence that says what to do."""
+    yield from breach_list_faults(config)
     yield from _sql_faults(config)
     yield from _redis_faults(config)
 
@@ -54,6 +56,17 @@ def _redis_faults(config: Config) -> Iterator[str]:
         yield f"AUTHSVC_REDIS_URL: Redis does not answer ({error})."
     finally:
         redis.close()
+
+
+def breach_list_faults(config: Config) -> Iterator[str]:
+    """Say what is wrong with the list of breached passwords."""
+    breach_list = policies.breach_list(config)
+    if breach_list is None:
+        return
+    try:
+        breach_list.check()
+    except BreachListDamaged as error:
+        yield f"AUTHSVC_BREACHED_PASSWORDS: {error}. Provide the list as docs/operations.md says."
 
 
 def pepper_faults(store: SqlPeppers, peppers: Peppers) -> Iterator[str]:
