@@ -24,7 +24,7 @@ from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
 from authsvc.running import App
-from authsvc.store_faults import SCHEMA_FAULT
+from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
@@ -36,6 +36,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
@@ -66,8 +67,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: The schema is not up to date, or the secrets in SQL were sealed under
-            another master key.
+        ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
+            another master key, a pepper is not the one of stored hashes, or the list of
+            breached passwords can't be read.
 
     """
     now = clock or steady_clock()
@@ -76,6 +78,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
+    _check_password_settings(config, SqlPeppers(engine))
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
@@ -250,6 +253,13 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             verify_configuration, redis, require_persistence=config.mode == "production"
         ),
     )
+
+
+def _check_password_settings(config: Config, store: SqlPeppers) -> None:
+    peppers = policies.peppers(config)
+    store.remember(peppers.keys)
+    if faults := [*breach_list_faults(config), *pepper_faults(store, peppers)]:
+        raise ConfigurationError(*faults)
 
 
 def _own_secret(settings: SqlSettings, name: str) -> bytes:

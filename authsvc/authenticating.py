@@ -11,7 +11,9 @@ from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
 from authsvc.domain.login import Login
 from authsvc.domain.password_change import PasswordChange
-from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.password_hashes import PasswordHashes
+from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.passwords import Passwords
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
 from authsvc.metrics import Metrics
@@ -42,8 +44,11 @@ def put_together(
     clock: Clock,
 ) -> Authenticating:
     """Put them together."""
-    passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
-    policy = PasswordPolicy(min_length=config.password_min_length)
+    hashes = PasswordHashes(
+        profile=policies.argon2_profile(config), peppers=policies.peppers(config)
+    )
+    passwords = Passwords(hashes=hashes, on_queue=metrics.set_hash_queue)
+    policy = policies.password_policy(config)
     attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=clock)
     login = Login(
         accounts=accounts,

@@ -163,7 +163,11 @@ class Config(BaseSettings):
         "production; dev mode makes one in the data directory.",
     )
     password_min_length: int = Field(
-        default=15, ge=8, le=64, description="Least length of a new password, in code points."
+        default=15,
+        ge=15,
+        le=64,
+        description="Least length of a new password, in code points, where it is all that a login "
+        "takes; 8 do with a second factor.",
     )
     argon2_time_cost: PositiveInt = Field(
         default=2, le=64, description="Passes of argon2id (RFC 9106)."
@@ -172,6 +176,17 @@ class Config(BaseSettings):
         default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
     argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
+    breached_passwords: Path | None = Field(
+        default=None,
+        description="Breached passwords, which new ones may not be: a sorted file of SHA-1 hashes, "
+        "or a directory with a file for each prefix of five digits.",
+    )
+    password_peppers: SecretStr | None = Field(
+        default=None,
+        description="Keys under which passwords are hashed, kept apart from the database: `ID:KEY` "
+        "with spaces or lines between, each key 32 random bytes in base64 or hex. New hashes get "
+        "the first. An id never gets another key, and stays until no hash needs it.",
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

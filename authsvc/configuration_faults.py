@@ -18,7 +18,7 @@ from authsvc.config import (
     Config,
     variable_name,
 )
-from authsvc.configuration_values import decode_master_key
+from authsvc.configuration_values import decode_master_key, decode_peppers
 
 JWKS_CACHE_TIME = timedelta(minutes=5)
 """How long verifiers may cache the key set (`Cache-Control: max-age`)."""
@@ -26,6 +26,7 @@ JWKS_CACHE_TIME = timedelta(minutes=5)
 _LONGEST_GRACE = timedelta(seconds=60)
 _LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
 _LEAST_DISTINCT_BYTES = 12
+_MAKE_KEY = "Make one with: openssl rand -base64 32"
 _OTHER_VARIABLES = frozenset({"AUTHSVC_SERVER", "AUTHSVC_API_KEY", "AUTHSVC_API_KEY_FILE"})
 _TOOL_VARIABLES = ("AUTHSVC_VENV", "AUTHSVC_TEST_", "AUTHSVC_BENCH_")
 
@@ -86,19 +87,38 @@ def _common_faults(config: Config) -> Iterator[str]:
         )
     if config.master_key is not None:
         yield from _master_key_faults(config.master_key.get_secret_value())
+    if config.password_peppers is not None:
+        yield from _pepper_faults(config.password_peppers.get_secret_value())
 
 
 def _master_key_faults(text: str) -> Iterator[str]:
-    make = "Make one with: openssl rand -base64 32"
     try:
         key = decode_master_key(text)
     except ValueError as error:
-        yield f"AUTHSVC_MASTER_KEY {error}. {make}"
+        yield f"AUTHSVC_MASTER_KEY {error}. {_MAKE_KEY}"
         return
+    if _can_be_guessed(key):
+        yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {_MAKE_KEY}"
+
+
+def _pepper_faults(text: str) -> Iterator[str]:
+    try:
+        peppers = decode_peppers(text)
+    except ValueError as error:
+        yield f"AUTHSVC_PASSWORD_PEPPERS {error}. {_MAKE_KEY}"
+        return
+    for pepper_id, key in peppers.items():
+        if _can_be_guessed(key):
+            yield (
+                f"AUTHSVC_PASSWORD_PEPPERS has a key, {pepper_id}, that is not random and can be "
+                f"guessed. {_MAKE_KEY}"
+            )
+
+
+def _can_be_guessed(key: bytes) -> bool:
     typed = key.isascii() and key.decode("ascii").isprintable()
     counted = len({(b - a) % 256 for a, b in itertools.pairwise(key)}) == 1
-    if typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES:
-        yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {make}"
+    return typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES
 
 
 def _dev_faults(config: Config) -> Iterator[str]:

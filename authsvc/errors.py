@@ -127,7 +127,7 @@ class KeyNotFound(AuthError):
 
 
 class UsernameTaken(AuthError):
-    """Another account has this user name."""
+    """Another account has this user name, or one that looks like it."""
 
 
 class RetryableError(AuthError):

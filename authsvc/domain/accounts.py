@@ -70,12 +70,24 @@ class AccountStore(Protocol):
     Fails closed: StoreUnavailable, and then nothing was written.
     """
 
-    def create(self, account: Account) -> None:
+    def create(self, account: Account, *, must_look_new: bool = False) -> None:
         """Keep a new account.
 
-        Raises:
-            UsernameTaken: Another account has this user name, in any case of its letters.
+        Args:
+            account: The account.
+            must_look_new: Whether a user name is refused that looks like another's; MUST be
+                atomic, so that of two which are made at once one is refused.
 
+        Raises:
+            UsernameTaken: Another account has this user name (`names.canonical`), or one that
+                looks like it.
+
+        """
+
+    def has_look_alike(self, username: str) -> bool:
+        """Say whether an account has this user name or one that looks like it.
+
+        Names look alike by `names.skeleton`.
         """
 
     def find(self, account_id: AccountId) -> Account | None:
@@ -84,8 +96,8 @@ class AccountStore(Protocol):
     def find_by_identifier(self, identifier: str) -> Account | None:
         """Give the account that logs in by this user name or, with an `@`, e-mail address.
 
-        Compared without regard to case. Of the accounts that name an address, the one that has
-        verified it counts, else the one that named it first.
+        Compared by `names.canonical`. An address leads to the account that has verified it and to
+        no other.
         """
 
     def change(

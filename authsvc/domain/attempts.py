@@ -1,12 +1,12 @@
 """Attempts at proving who one is: reserved before they are made, given back if they were none."""
 
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from authsvc.domain.clock import Clock
+from authsvc.domain.names import canonical
 from authsvc.domain.throttling import Bucket, Throttle
 from authsvc.errors import Overloaded, StoreUnavailable
 
@@ -81,8 +81,7 @@ class Attempts:
         self._throttle.release(buckets)
 
     def _password(self, identifier: str) -> Bucket:
-        one_spelling = unicodedata.normalize("NFKC", identifier).casefold()
-        return self._bucket("login", one_spelling, self._limits.logins_per_account)
+        return self._bucket("login", canonical(identifier), self._limits.logins_per_account)
 
     def _bucket(self, name: str, key: str, limit: int) -> Bucket:
         return Bucket(name=name, key=key, limit=limit, window=self._limits.window)

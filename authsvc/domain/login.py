@@ -9,7 +9,7 @@ from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.passwords import Passwords
-from authsvc.errors import AccountNotFound, InvalidCredentials
+from authsvc.errors import AccountNotFound, InvalidCredentials, Overloaded
 
 PASSWORD = ("pwd",)
 """The authentication method of RFC 8176."""
@@ -78,18 +78,21 @@ class Login:
         if account is None or account.password_hash is None:
             self._fail(call, account, "unknown")
         if not matches:
-            self._fail(call, account, "wrong password")
+            usable = self._passwords.is_acceptable(account.password_hash)
+            self._fail(call, account, "wrong password" if usable else "unacceptable hash")
         if account.state is not AccountState.ACTIVE:
             self._fail(call, account, "disabled")
         return account
 
     def _rehash_if_stale(self, call: Call, account: Account, password: str) -> Account:
-        """Bring a stored hash up to the present parameters while the password is at hand."""
+        """Bring a stored hash up to the present parameters and pepper: the password is at hand."""
         if account.password_hash is None or not self._passwords.needs_rehash(account.password_hash):
             return account
-        change = AccountChange(
-            password_hash=self._passwords.hash(password, time_left=call.time_left())
-        )
+        try:
+            renewed = self._passwords.hash(password, time_left=call.time_left())
+        except Overloaded:  # another login will do it
+            return account
+        change = AccountChange(password_hash=renewed)
         try:
             changed, _ = self._accounts.change(
                 account.account_id, change, now=self._clock(), expected_epoch=account.epoch

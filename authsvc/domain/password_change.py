@@ -9,7 +9,8 @@ from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.login import PASSWORD
-from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.passwords import Passwords
 from authsvc.domain.revocation import Revoker
 from authsvc.errors import AccountNotFound, InvalidCredentials
 

@@ -1,4 +1,4 @@
-"""Passwords: which are accepted, and how they are hashed without hurting anybody else.
+"""Passwords: how they are hashed without hurting anybody else.
 
 Hashing runs on threads of its own, one a core, at low priority and behind a bounded queue, so that
 a storm of logins delays logins and nothing else. A place in the queue belongs to the hash and not
@@ -9,81 +9,19 @@ import os
 import sys
 import threading
 import time
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-import argon2
-
-from authsvc.errors import DeadlineExceeded, FieldViolation, Overloaded, PasswordRejected
+from authsvc.domain.password_hashes import PasswordHashes
+from authsvc.errors import DeadlineExceeded, Overloaded
 
 _T = TypeVar("_T")
 
-MAX_PASSWORD_BYTES = 1024
-"""Longer input is refused before it is hashed (CVE-2013-1443); well above the 64 code points that
-NIST SP 800-63B-4, 3.1.1.2 asks for."""
-
 HASHING_NICENESS = 10
 """Keeps nine tenths of the verify rate while every core hashes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argon2Profile:
-    """The costs of argon2id. The default is the OWASP profile, the floor of ASVS 11.4.2."""
-
-    time_cost: int = 2
-    memory_cost_kib: int = 19_456
-    parallelism: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordPolicy:
-    """Which new passwords are accepted (NIST SP 800-63B-4, 3.1.1.2). No rules of composition."""
-
-    min_length: int = 15
-    """Code points after NFC normalisation."""
-
-    def check(self, password: str, *, field: str, names: tuple[str, ...] = ()) -> None:
-        """Accept a new password or say all that is wrong with it.
-
-        Args:
-            password: The password as it was given.
-            field: The field of the request that it came in.
-            names: Words that it must not consist of, such as the user name.
-
-        Raises:
-            PasswordRejected: It breaks the policy.
-
-        """
-        normal = normalise(password)
-        reasons = []
-        if len(normal) < self.min_length:
-            reasons.append(f"It needs at least {self.min_length} characters; a few words do.")
-        if len(set(normal)) < _LEAST_DISTINCT:
-            reasons.append("It repeats the same few characters.")
-        if _is_made_of(normal, names):
-            reasons.append("It consists of the account's own name or e-mail address.")
-        if reasons:
-            raise PasswordRejected(*(FieldViolation(field, reason) for reason in reasons))
-
-
-_LEAST_DISTINCT = 5
-
-
-def _is_made_of(password: str, names: tuple[str, ...]) -> bool:
-    rest = password.casefold()
-    for name in sorted((n.casefold() for n in names if n), key=len, reverse=True):
-        rest = rest.replace(name, "")
-    return len(rest) < _LEAST_DISTINCT
-
-
-def normalise(password: str) -> str:
-    """NFC, so that the same password typed on two systems is the same (RFC 8265, 4.2.2)."""
-    return unicodedata.normalize("NFC", password)
 
 
 class Passwords:
@@ -92,17 +30,12 @@ class Passwords:
     def __init__(
         self,
         *,
-        profile: Argon2Profile,
+        hashes: PasswordHashes,
         permits: int = 1,
         queue_limit: int = 12,
         on_queue: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._hasher = argon2.PasswordHasher(
-            time_cost=profile.time_cost,
-            memory_cost=profile.memory_cost_kib,
-            parallelism=profile.parallelism,
-            type=argon2.Type.ID,
-        )
+        self._hashes = hashes
         self._permits = permits
         self._queue_limit = queue_limit
         self._on_queue = on_queue
@@ -112,7 +45,6 @@ class Passwords:
         self._threads = ThreadPoolExecutor(
             permits, thread_name_prefix="argon2", initializer=_lower_priority
         )
-        self._dummy = self._hasher.hash(os.urandom(16))
 
     def hash(self, password: str, *, time_left: timedelta) -> str:
         """Hash a new password into a PHC string.
@@ -122,35 +54,32 @@ class Passwords:
             DeadlineExceeded: The time is up.
 
         """
-        return self._run(lambda: self._hasher.hash(_encode(password)), time_left)
+        return self._run(lambda: self._hashes.make(password), time_left)
 
     def verify(self, password: str, stored: str | None, *, time_left: timedelta) -> bool:
         """Say whether a password is the stored one; None stands for an account that has none.
 
-        One hash of equal cost is computed in every case, so that time tells nothing
-        (CVE-2025-6011).
+        One hash is computed in every case, so that time tells nothing (CVE-2025-6011).
 
         Raises:
+            StoreUnavailable: The pepper of the hash is not configured; nothing was hashed.
             Overloaded: The queue is full or the time would not do; nothing was hashed.
             DeadlineExceeded: The time is up.
 
         """
-        matches = self._run(lambda: self._matches(password, stored or self._dummy), time_left)
-        return matches and stored is not None
+        return self._run(lambda: self._hashes.matches(password, stored), time_left)
+
+    def is_acceptable(self, stored: str) -> bool:
+        """Say whether a stored hash may be computed; a password never matches one that may not."""
+        return self._hashes.is_acceptable(stored)
 
     def needs_rehash(self, stored: str) -> bool:
-        """Say whether a stored hash has other parameters than new ones get."""
-        return self._hasher.check_needs_rehash(stored)
+        """Say whether new hashes have another form, other parameters or another pepper."""
+        return self._hashes.needs_rehash(stored)
 
     def close(self) -> None:
         """Finish what is being hashed and stop."""
         self._threads.shutdown()
-
-    def _matches(self, password: str, stored: str) -> bool:
-        try:
-            return self._hasher.verify(stored, _encode(password))
-        except argon2.exceptions.VerificationError:
-            return False
 
     def _run(self, work: Callable[[], _T], time_left: timedelta) -> _T:
         future = self._admit(work, time_left)
@@ -185,10 +114,6 @@ class Passwords:
 
 
 _LEAST_RETRY = timedelta(milliseconds=100)
-
-
-def _encode(password: str) -> bytes:
-    return normalise(password).encode()
 
 
 def _lower_priority() -> None:

@@ -4,11 +4,16 @@ import grpc
 from authn.v1 import account_service_pb2 as pb
 from authn.v1.account_service_pb2_grpc import AccountServiceServicer
 
+from authsvc.domain import opaque_string
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.accounts import UNCHANGED, AccountChange
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.password_change import PasswordChange
-from authsvc.domain.passwords import MAX_PASSWORD_BYTES, PasswordPolicy
+from authsvc.domain.password_policy import (
+    MAX_PASSWORD_BYTES,
+    MIN_LENGTH_WITH_SECOND_FACTOR,
+    PasswordPolicy,
+)
 from authsvc.domain.registration import NewAccount, Registration
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.transport.context import current_call
@@ -33,7 +38,7 @@ class AccountService(AccountServiceServicer):
         self._directory = directory
         self._registration = registration
         self._password_change = password_change
-        self._password_policy = password_policy
+        self._policy_message = _policy_message(password_policy)
         self._pages = PageTokens(page_key, method="ListAccounts")
 
     def GetAccount(
@@ -106,11 +111,7 @@ class AccountService(AccountServiceServicer):
     def GetPasswordPolicy(
         self, _request: pb.GetPasswordPolicyRequest, _: grpc.ServicerContext
     ) -> pb.GetPasswordPolicyResponse:
-        return pb.GetPasswordPolicyResponse(
-            min_length=self._password_policy.min_length,
-            max_bytes=MAX_PASSWORD_BYTES,
-            blocklist_enforced=False,
-        )
+        return self._policy_message
 
 
 def _change(request: pb.UpdateAccountRequest) -> AccountChange:
@@ -125,4 +126,15 @@ def _change(request: pb.UpdateAccountRequest) -> AccountChange:
         username=request.username if "username" in paths else UNCHANGED,
         email=(request.email or None) if "email" in paths else UNCHANGED,
         roles=tuple(sorted(request.roles)) if "roles" in paths else UNCHANGED,
+    )
+
+
+def _policy_message(policy: PasswordPolicy) -> pb.GetPasswordPolicyResponse:
+    return pb.GetPasswordPolicyResponse(
+        min_length=policy.min_length,
+        min_length_with_second_factor=MIN_LENGTH_WITH_SECOND_FACTOR,
+        max_bytes=MAX_PASSWORD_BYTES,
+        blocklist_enforced=True,
+        breach_list_enforced=policy.breach_list is not None,
+        normalization_profile=opaque_string.PROFILE_NAME,
     )

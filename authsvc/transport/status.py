@@ -114,7 +114,7 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
     errors.UsernameTaken: ErrorSpec(
         Code.ALREADY_EXISTS,
         ErrorReason.ERROR_REASON_USERNAME_TAKEN,
-        "Another account has this user name.",
+        "Another account has this user name or one that looks like it.",
     ),
     errors.TooManyAttempts: ErrorSpec(
         Code.RESOURCE_EXHAUSTED,

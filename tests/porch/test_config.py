@@ -93,6 +93,26 @@ def test_p_cfg_1_each_insecure_setting_alone_is_one_fault(name: str) -> None:
     assert sentence in found[0]
 
 
+@pytest.mark.parametrize(
+    ("peppers", "fault"),
+    [
+        (" ", "AUTHSVC_PASSWORD_PEPPERS is empty"),
+        (GOOD_KEY, "an entry without an id"),
+        (f"K1:{GOOD_KEY}", "an entry without an id"),
+        ("k1:c2hvcnQ=", "k1, that holds 5 bytes"),
+        ("k1:", "k1, that holds 0 bytes"),
+        (f"k:{GOOD_KEY},k:{GOOD_KEY}", "two entries with the id k"),
+        (f"k1:{GOOD_KEY}\nk2:{'61' * 32}", "k2, that is not random"),
+    ],
+    ids=["none", "no id", "capitals", "short", "no key", "twice", "typed"],
+)
+def test_p_cfg_1_peppers_that_protect_nothing_do_not_start(peppers: str, fault: str) -> None:
+    (told,) = _faults(password_peppers=peppers)
+    assert fault in told
+    assert GOOD_KEY not in told
+    assert "c2hv" not in told
+
+
 def test_p_cfg_1_all_insecure_settings_are_named_together() -> None:
     together: dict[str, Any] = {}
     for changes, _ in INSECURE.values():

@@ -83,10 +83,12 @@ def _story(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def tell(data: Path, server: Server, log: Log) -> Story:
     master_key = base64.b64encode(secrets.token_bytes(32)).decode()
-    settings = {"master_key": master_key, "log_level": "debug"}
+    pepper = base64.b64encode(secrets.token_bytes(32)).decode()
+    settings = {"master_key": master_key, "log_level": "debug", "password_peppers": f"k1:{pepper}"}
     mark = secrets.token_hex(6)
     canaries = {
         "master key": master_key,
+        "pepper": pepper,
         "password": f"canary one {mark}é",
         "new password": f"canary two {mark}",
         "wrong password": f"canary three {mark}",

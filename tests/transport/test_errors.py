@@ -109,10 +109,10 @@ def test_bad_request_names_every_field_that_is_wrong(service: Service) -> None:
 
 
 def test_bad_request_says_all_that_is_wrong_with_a_new_password(service: Service) -> None:
-    request = RegisterRequest(username="errors-pw", password="aaa")
+    request = RegisterRequest(username="errors-pw", password="a\tb")
     refusal = refused(lambda: service.auth.Register(request))
     assert refusal.reason == "PASSWORD_REJECTED"
-    assert refusal.fields == ("password",) * 3
+    assert refusal.fields == ("password",) * 2
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

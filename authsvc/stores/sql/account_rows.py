@@ -1,27 +1,33 @@
 """Accounts as rows: what stands in which column, and under which keys an account is found."""
 
-import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Column, ColumnElement, Row, and_
 
 from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, AccountState
 from authsvc.domain.identifiers import AccountId
+from authsvc.domain.names import canonical, skeleton
 
 
-def username_key(username: str) -> bytes:
-    """What makes two user names the same: their ASCII letters count without case."""
-    return username.encode().lower()
+def name_key(name: str) -> bytes:
+    """Give what makes two user names, or two addresses, the same."""
+    return canonical(name).encode()
 
 
-def email_key(email: str) -> bytes:
-    """What makes two e-mail addresses the same: case and composition do not count."""
-    return unicodedata.normalize("NFC", email.lower()).encode()
+def look(username: str) -> bytes:
+    """Give what makes two user names look alike."""
+    return skeleton(username).encode()
 
 
-def account_values(account: Account) -> dict[str, Any]:
-    """Give the columns of a new account."""
+def looks_like(column: Column[bytes], username: str) -> ColumnElement[bool]:
+    """Give the condition that a `username_skeleton` is that of a name, claimed or not."""
+    return and_(column >= look(username), column < look(username) + b"\1")
+
+
+def account_values(account: Account, *, claims_look: bool = False) -> dict[str, Any]:
+    """Give the columns of a new account; it may claim that no other name looks like its own."""
+    claim = {"username_skeleton": look(account.username)} if claims_look else {}
     return {
         "account_id": account.account_id,
         "email_verified": account.email_verified,
@@ -32,7 +38,8 @@ def account_values(account: Account) -> dict[str, Any]:
         "password_change_time": account.password_change_time,
         "roles": account.roles,
         "state": account.state.value,
-        **_username_values(account.username),
+        **_username_values(account.username, account.account_id),
+        **claim,
         **_email_values(account.email, account.create_time),
     }
 
@@ -41,7 +48,7 @@ def changed_values(change: AccountChange, row: Row[Any], now: datetime) -> dict[
     """Give the columns of an account that a change sets. Another address is not verified."""
     values: dict[str, Any] = {"update_time": now}
     if change.username is not UNCHANGED:
-        values |= _username_values(change.username)
+        values |= _username_values(change.username, row.account_id)
     if change.email is not UNCHANGED:
         email = _email_values(change.email, now)
         if email["email_key"] == row.email_key:
@@ -76,11 +83,15 @@ def account_from(row: Row[Any]) -> Account:
     )
 
 
-def _username_values(username: str) -> dict[str, Any]:
-    return {"username": username, "username_key": username_key(username)}
+def _username_values(username: str, account_id: str) -> dict[str, Any]:
+    return {
+        "username": username,
+        "username_key": name_key(username),
+        "username_skeleton": look(username) + b"\0" + account_id.encode(),
+    }
 
 
 def _email_values(email: str | None, now: datetime) -> dict[str, Any]:
     if email is None:
         return {"email": None, "email_key": None, "email_time": None}
-    return {"email": email, "email_key": email_key(email), "email_time": now}
+    return {"email": email, "email_key": name_key(email), "email_time": now}

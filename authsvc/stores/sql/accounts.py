@@ -5,19 +5,20 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from authsvc.domain.accounts import Account, AccountChange, EndTokens
 from authsvc.domain.identifiers import AccountId
+from authsvc.domain.names import is_address
 from authsvc.domain.revocation import Revocation
 from authsvc.errors import AccountNotFound, UsernameTaken
 from authsvc.stores.sql.account_rows import (
     account_from,
     account_values,
     changed_values,
-    email_key,
-    username_key,
+    looks_like,
+    name_key,
 )
 from authsvc.stores.sql.journal import append_within
 from authsvc.stores.sql.schema import accounts
@@ -31,14 +32,23 @@ class SqlAccountStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, account: Account) -> None:
+    def create(self, account: Account, *, must_look_new: bool = False) -> None:
         """Keep a new account; see `AccountStore.create`."""
 
         def work(connection: Connection) -> None:
+            if must_look_new and _has_look_alike(connection, account.username):
+                message = "another account has a user name that looks like this one"
+                raise UsernameTaken(message)
+            values = account_values(account, claims_look=must_look_new)
             with _unique_username():
-                connection.execute(insert(accounts).values(account_values(account)))
+                connection.execute(insert(accounts).values(values))
 
         write(self._engine, work)
+
+    def has_look_alike(self, username: str) -> bool:
+        """Say whether a user name looks like one that is there."""
+        with read(self._engine) as connection:
+            return _has_look_alike(connection, username)
 
     def find(self, account_id: AccountId) -> Account | None:
         """Give the account, or None."""
@@ -52,14 +62,14 @@ class SqlAccountStore:
         """Give the account of a user name or an address; see `AccountStore.find_by_identifier`."""
         columns = accounts.c
         with read(self._engine) as connection:
-            if "@" in identifier:
-                named = columns.email_key == email_key(identifier)
+            if is_address(identifier):
+                named = and_(columns.email_key == name_key(identifier), columns.email_verified)
             else:
-                named = columns.username_key == username_key(identifier)
+                named = columns.username_key == name_key(identifier)
             row = connection.execute(
                 select(accounts)
                 .where(named)
-                .order_by(columns.email_verified.desc(), columns.email_time, columns.account_id)
+                .order_by(columns.email_time, columns.account_id)
                 .limit(1)
             ).first()
         return None if row is None else account_from(row)
@@ -112,6 +122,11 @@ class SqlAccountStore:
             return [account_from(row) for row in connection.execute(query)]
 
 
+def _has_look_alike(connection: Connection, username: str) -> bool:
+    alike = looks_like(accounts.c.username_skeleton, username)
+    return connection.execute(select(accounts.c.account_id).where(alike)).first() is not None
+
+
 def _lock(connection: Connection, account_id: AccountId) -> Row[Any]:
     row = connection.execute(
         select(accounts).where(accounts.c.account_id == account_id).with_for_update()
@@ -147,7 +162,7 @@ def _unique_username() -> Iterator[None]:
         yield
     except IntegrityError as error:
         # Every engine names the constraint or its column.
-        if "username_key" in str(error.orig):
-            message = "another account has this user name"
+        if any(column in str(error.orig) for column in ("username_key", "username_skeleton")):
+            message = "another account has this user name or one that looks like it"
             raise UsernameTaken(message) from None
         raise

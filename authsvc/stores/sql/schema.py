@@ -105,8 +105,13 @@ accounts = Table(
     Column("create_time", Moment, nullable=False),
     Column("update_time", Moment, nullable=False),
     Column("password_change_time", Moment),
+    # What the user name looks like. An account that its owner registered claims it, so that no
+    # other can; behind the ones that administrators named stand NUL and the account's id.
+    Column("username_skeleton", _exact_bytes(255)),
     UniqueConstraint("username_key"),
     Index(None, "email_key"),
+    # An index, because SQLite can't add a constraint to a table; nor a column that is not null.
+    Index(None, "username_skeleton", unique=True),
     **_MYSQL,
 )
 

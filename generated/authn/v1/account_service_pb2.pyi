@@ -466,29 +466,45 @@ Global___GetPasswordPolicyRequest: _TypeAlias = GetPasswordPolicyRequest  # noqa
 
 @_typing.final
 class GetPasswordPolicyResponse(_message.Message):
-    """Which passwords are accepted (NIST SP 800-63B-4, 3.1.1.2). There are no rules of composition."""
+    """Which passwords are accepted (NIST SP 800-63B-4, 3.1.1.2). There are no rules of composition, and
+    no password expires.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MIN_LENGTH_FIELD_NUMBER: _builtins.int
     MAX_BYTES_FIELD_NUMBER: _builtins.int
     BLOCKLIST_ENFORCED_FIELD_NUMBER: _builtins.int
+    MIN_LENGTH_WITH_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    BREACH_LIST_ENFORCED_FIELD_NUMBER: _builtins.int
+    NORMALIZATION_PROFILE_FIELD_NUMBER: _builtins.int
     min_length: _builtins.int
-    """At least so many code points, after NFC normalisation."""
+    """At least so many code points, after normalisation, if the password is all that a login takes."""
     max_bytes: _builtins.int
     """At most so many bytes of UTF-8."""
     blocklist_enforced: _builtins.bool
-    """Whether common and breached passwords, and those made of the user's own name, are refused."""
+    """Whether passwords are refused that are common or easy to guess, or made of the names of the
+    account and the service.
+    """
+    min_length_with_second_factor: _builtins.int
+    """At least so many code points if the login takes a second factor as well."""
+    breach_list_enforced: _builtins.bool
+    """Whether passwords are refused that are on a list of breached ones."""
+    normalization_profile: _builtins.str
+    """What makes two spellings one password: the name of a PRECIS profile (RFC 8265), `OpaqueString`."""
     def __init__(
         self,
         *,
         min_length: _builtins.int = ...,
         max_bytes: _builtins.int = ...,
         blocklist_enforced: _builtins.bool = ...,
+        min_length_with_second_factor: _builtins.int = ...,
+        breach_list_enforced: _builtins.bool = ...,
+        normalization_profile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocklist_enforced", b"blocklist_enforced", "max_bytes", b"max_bytes", "min_length", b"min_length"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocklist_enforced", b"blocklist_enforced", "breach_list_enforced", b"breach_list_enforced", "max_bytes", b"max_bytes", "min_length", b"min_length", "min_length_with_second_factor", b"min_length_with_second_factor", "normalization_profile", b"normalization_profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

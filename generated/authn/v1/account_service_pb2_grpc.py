@@ -96,7 +96,8 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateAccount(self, request, context):
-        """Makes an account without logging it in. Not idempotent.
+        """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+        names, and ones that look like another account's.
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
         """

@@ -39,7 +39,8 @@ class AccountServiceStub:
     Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED.
     """
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
-    """Makes an account without logging it in. Not idempotent.
+    """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+    names, and ones that look like another account's.
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
     """
@@ -91,7 +92,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED.
     """
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]  # type: ignore[assignment]
-    """Makes an account without logging it in. Not idempotent.
+    """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+    names, and ones that look like another account's.
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
     """
@@ -152,7 +154,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.CreateAccountResponse, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]]:
-        """Makes an account without logging it in. Not idempotent.
+        """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+        names, and ones that look like another account's.
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
         """

@@ -112,7 +112,9 @@ class LoginRequest(_message.Message):
     SCOPES_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
-    """The user name or e-mail address, compared without regard to case."""
+    """The user name, or the e-mail address that the account has verified; compared without regard to
+    the case of ASCII letters. Any other spelling names nobody.
+    """
     password: _builtins.str
     """The password, in full."""
     audience: _builtins.str

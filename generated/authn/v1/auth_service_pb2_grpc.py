@@ -62,10 +62,13 @@ class AuthServiceServicer:
     """
 
     def Register(self, request, context):
-        """Makes an account and logs it in. Not idempotent.
+        """Makes an account and logs it in. Not idempotent. A user name that looks like another account's
+        (`rn` for `m`, `1` for `l`, `0` for `o`) is taken too, and names such as `admin` are reserved:
+        CreateAccount gives them.
 
-        Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
-        OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+        Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
+        INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
+        told: an address belongs to whoever verifies it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,10 +34,13 @@ class AuthServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     Register: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]
-    """Makes an account and logs it in. Not idempotent.
+    """Makes an account and logs it in. Not idempotent. A user name that looks like another account's
+    (`rn` for `m`, `1` for `l`, `0` for `o`) is taken too, and names such as `admin` are reserved:
+    CreateAccount gives them.
 
-    Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
-    OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+    Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
+    INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
+    told: an address belongs to whoever verifies it.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
     """Opens a session. Every call that succeeds opens a new one.
@@ -64,10 +67,13 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]  # type: ignore[assignment]
-    """Makes an account and logs it in. Not idempotent.
+    """Makes an account and logs it in. Not idempotent. A user name that looks like another account's
+    (`rn` for `m`, `1` for `l`, `0` for `o`) is taken too, and names such as `admin` are reserved:
+    CreateAccount gives them.
 
-    Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
-    OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+    Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
+    INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
+    told: an address belongs to whoever verifies it.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Opens a session. Every call that succeeds opens a new one.
@@ -97,10 +103,13 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RegisterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.RegisterResponse, _abc.Awaitable[_auth_service_pb2.RegisterResponse]]:
-        """Makes an account and logs it in. Not idempotent.
+        """Makes an account and logs it in. Not idempotent. A user name that looks like another account's
+        (`rn` for `m`, `1` for `l`, `0` for `o`) is taken too, and names such as `admin` are reserved:
+        CreateAccount gives them.
 
-        Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
-        OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+        Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
+        INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
+        told: an address belongs to whoever verifies it.
         """
 
     @_abc_1.abstractmethod

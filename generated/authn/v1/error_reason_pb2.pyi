@@ -63,7 +63,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 32
     """NOT_FOUND: no such signing key."""
     ERROR_REASON_USERNAME_TAKEN: _ErrorReason.ValueType  # 33
-    """ALREADY_EXISTS: another account has this user name."""
+    """ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 41
@@ -133,7 +133,7 @@ ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 31
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 32
 """NOT_FOUND: no such signing key."""
 ERROR_REASON_USERNAME_TAKEN: ErrorReason.ValueType  # 33
-"""ALREADY_EXISTS: another account has this user name."""
+"""ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 41
