@@ -172,6 +172,11 @@ class Config(BaseSettings):
         default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
     argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
+    login_failure_limit: PositiveInt = Field(
+        default=3000,
+        description="Failed logins of all accounts within 5 minutes, from where on only known "
+        "devices are let in. Raise it where honest mistakes alone come near.",
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

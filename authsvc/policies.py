@@ -3,6 +3,7 @@
 from pydantic import SecretStr
 
 from authsvc.config import Config
+from authsvc.domain.attempts import AttemptLimits
 from authsvc.domain.grants import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
 from authsvc.domain.passwords import Argon2Profile
@@ -51,6 +52,11 @@ def grant_policy(config: Config) -> GrantPolicy:
 
 def _words(words: tuple[str, ...]) -> frozenset[str] | None:
     return None if "*" in words else frozenset(words)
+
+
+def attempt_limits(config: Config) -> AttemptLimits:
+    """How often may be tried."""
+    return AttemptLimits(logins=config.login_failure_limit)
 
 
 def argon2_profile(config: Config) -> Argon2Profile:

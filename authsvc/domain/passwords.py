@@ -96,6 +96,7 @@ class Passwords:
         permits: int = 1,
         queue_limit: int = 12,
         on_queue: Callable[[int], None] = lambda _: None,
+        on_shed: Callable[[], None] = lambda: None,
     ) -> None:
         self._hasher = argon2.PasswordHasher(
             time_cost=profile.time_cost,
@@ -106,6 +107,7 @@ class Passwords:
         self._permits = permits
         self._queue_limit = queue_limit
         self._on_queue = on_queue
+        self._on_shed = on_shed
         self._waiting = 0
         self._seconds_per_hash = 0.0
         self._lock = threading.Lock()
@@ -163,6 +165,7 @@ class Passwords:
         with self._lock:
             wait = timedelta(seconds=self._waiting / self._permits * self._seconds_per_hash)
             if self._waiting >= self._permits + self._queue_limit or wait > time_left:
+                self._on_shed()
                 detail = "the hashing queue is full or too slow for the deadline"
                 raise Overloaded(detail, retry_after=max(wait, _LEAST_RETRY))
             self._waiting += 1

@@ -69,7 +69,7 @@ class Registration:
             detail = "registration is closed"
             raise AccessDenied(detail)
         self._grants.check(request, roles=())
-        with self._attempts.registration(peer=call.peer):
+        with self._attempts.registration(call, request.client):
             account = self.create(call, new)
         return account, self._login.open_session(call, account, request, amr=PASSWORD)
 
