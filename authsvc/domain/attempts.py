@@ -1,17 +1,8 @@
 """Attempts at proving who one is: reserved before they are made, given back if they were none.
 
 Two things bound them. *Windows* in Redis count what comes from an address, and all together; they
-are for floods, and are lost with Redis. *Guesses* at what an account knows are counted in SQL
-(`guessing.py`), and Redis says only how many are under way:
-
-1. A guess takes a place among those under way, then looks at the count in SQL. So of all guesses
-   made at once no more are let in than may still be wrong, on however many workers.
-2. Its outcome is settled in SQL before it is answered, wrong or right, and only while the count
-   allows one more. What may not be settled is answered as if it had never been made. So however
-   often Redis loses the places, no more guesses are *answered* than the count allows; there are
-   only more hashes.
-3. Then the place is given back. Of a guess that could not be settled it is kept for its window: with
-   SQL unable to write, the silence on wrong guesses would else tell them from the right one.
+are for floods, and are lost with Redis. *Guesses* at what an account knows are counted in SQL, and
+are let in by `guess_gate.py`.
 """
 
 import unicodedata
@@ -19,36 +10,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn
 
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.devices import KnownDevices
-from authsvc.domain.events import Event, EventSink, EventType
+from authsvc.domain.events import EventSink
+from authsvc.domain.guess_gate import GuessGate
 from authsvc.domain.guessing import (
     DEVICE_GUESS,
-    NOBODY,
     PASSWORD_GUESS,
     Counter,
-    Guesses,
     GuessStore,
     Patience,
+    nobody,
 )
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.pseudonyms import Pseudonyms
 from authsvc.domain.sessions import ClientInfo
 from authsvc.domain.throttling import Bucket, Throttle
-from authsvc.errors import (
-    DeadlineExceeded,
-    InvalidCredentials,
-    Overloaded,
-    StoreUnavailable,
-    TooManyAttempts,
-)
-
-_SOON = timedelta(seconds=1)
-"""When those guesses are decided that are under way."""
+from authsvc.errors import Overloaded, StoreUnavailable, TooManyAttempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +72,10 @@ class Attempts:
     ) -> None:
         self._throttle = throttle
         self._guesses = guesses
+        self._gate = GuessGate(throttle=throttle, store=guesses, record=record, clock=clock)
         self._devices = devices
         self._pseudonyms = pseudonyms
         self._limits = limits
-        self._record = record
         self._clock = clock
         self._on_throttled = on_throttled
 
@@ -119,17 +100,17 @@ class Attempts:
         """
         counter = self._password(identifier, account)
         device = self._devices.find(counter.subject, client)
-        buckets = []
+        windows: list[Bucket] = []
         if device is not None:
             kind = f"{DEVICE_GUESS}:{device.hex()[:16]}"
             counter = Counter(kind=kind, name=device, subject=counter.subject)
         else:
             origin, limits = call.origin(client.ip_address), self._limits
-            buckets = [
+            windows = [
                 self._window("login-peer", origin, limits.logins_per_peer),
                 self._window("login-all", "", limits.logins),
             ]
-        with self._guess(counter, self._limits.passwords, buckets):
+        with self._guess(counter, self._limits.passwords, windows):
             yield
 
     @contextmanager
@@ -174,14 +155,15 @@ class Attempts:
 
         """
         origin, limit = call.origin(client.ip_address), self._limits.registrations_per_peer
-        buckets = [self._window("register-peer", origin, limit)]
-        self._reserve(buckets)
-        try:
-            yield
-        except (Overloaded, StoreUnavailable):  # before anything was told
-            self._throttle.release(buckets)
-            raise
-        self._throttle.release(buckets)
+        windows = [self._window("register-peer", origin, limit)]
+        with self._counting_refusals():
+            self._throttle.reserve(windows, now=self._clock())
+            try:
+                yield
+            except (Overloaded, StoreUnavailable):  # before anything was told
+                self._throttle.release(windows)
+                raise
+            self._throttle.release(windows)
 
     def forget_old(self) -> None:
         """Forget wrong guesses that need not be remembered any longer."""
@@ -191,105 +173,22 @@ class Attempts:
     def _guess(
         self, counter: Counter, patience: Patience, windows: Sequence[Bucket] = ()
     ) -> Iterator[None]:
-        place = Bucket(
-            name=_public(counter.kind),
-            key=counter.name.hex(),
-            limit=patience.free,
-            window=patience.longest_wait,
-            wait=_SOON,
-        )
-        place_number, *_ = self._reserve([place, *windows])
-        try:
-            self._let_in(counter, patience, place_number)
+        with self._counting_refusals(), self._gate.guess(counter, patience, windows):
             yield
-        except (Overloaded, StoreUnavailable, TooManyAttempts):  # before anything was tried
-            self._throttle.release([place, *windows])
-            raise
-        except DeadlineExceeded:  # it cost a hash, and told nothing
-            self._throttle.release([place])
-            raise
-        except Exception:
-            self._settle(counter, patience, place, right=False)
-            raise
-        if self._guesses.look(counter, now=self._clock()).none:
-            self._throttle.release([place])
-        elif not self._settle(counter, patience, place, right=True):
-            detail = "too many attempts under the account's other names"
-            raise InvalidCredentials(detail)
-        self._throttle.release(windows)
 
-    def _let_in(self, counter: Counter, patience: Patience, place_number: int) -> None:
-        now = self._clock()
-        failures = self._guesses.look(counter, now=now).by_name
-        wait = patience.wait(failures, now=now)
-        if not wait and place_number > patience.at_once(failures):
-            wait = _SOON
-        if wait:
-            self._refuse(_public(counter.kind), wait)
-
-    def _settle(self, counter: Counter, patience: Patience, place: Bucket, *, right: bool) -> bool:
-        """Count a wrong guess or end the row with a right one; say whether it was ended.
-
-        Raises:
-            TooManyAttempts: Others made at once have used up what was left; nothing is counted.
-            StoreUnavailable: It is not settled, and keeps its place.
-
-        """
-        now = self._clock()
-        ends, waits = False, False
-
-        def judge(guesses: Guesses) -> timedelta | None:
-            nonlocal ends, waits
-            wait = patience.wait(guesses.by_name, now=now)
-            if wait:
-                self._refuse(_public(counter.kind), wait)
-            ends = right and not patience.wait(guesses.at_subject, now=now)
-            waits = not ends and guesses.by_name.count + 1 >= patience.free
-            return None if ends else patience.remember(guesses.by_name.count + 1)
-
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
         try:
-            self._guesses.settle(counter, judge, now=now)
-        except TooManyAttempts:
-            self._throttle.release([place])
-            raise
-        if waits:
-            self._on_exhausted(counter)
-        self._throttle.release([place])
-        return ends
-
-    def _on_exhausted(self, counter: Counter) -> None:
-        """Tell that from now on there is a wait."""
-        event = Event(
-            type=EventType.ATTEMPTS_EXHAUSTED,
-            actor="",
-            peer="",
-            subject=counter.subject if counter.is_of_account else "",
-            succeeded=False,
-            reason=_public(counter.kind),
-        )
-        self._record(event)
-
-    def _reserve(self, buckets: Sequence[Bucket]) -> Sequence[int]:
-        try:
-            return self._throttle.reserve(buckets, now=self._clock())
+            yield
         except TooManyAttempts as error:
             self._on_throttled(error.kind)
             raise
 
-    def _refuse(self, kind: str, wait: timedelta) -> NoReturn:
-        self._on_throttled(kind)
-        raise TooManyAttempts(kind, retry_after=wait)
-
     def _password(self, identifier: str, account: Account | None) -> Counter:
         one_spelling = unicodedata.normalize("NFKC", identifier).casefold()
         name = self._pseudonyms.of(PASSWORD_GUESS, one_spelling)
-        subject = account.account_id if account is not None else NOBODY + name.hex()[:32]
+        subject = account.account_id if account is not None else nobody(name)
         return Counter(kind=PASSWORD_GUESS, name=name, subject=subject)
 
     def _window(self, name: str, key: str, limit: int) -> Bucket:
         return Bucket(name=name, key=key, limit=limit, window=self._limits.window)
-
-
-def _public(kind: str) -> str:
-    """What may be logged and counted: not which device it was."""
-    return kind.partition(":")[0]

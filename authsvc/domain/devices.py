@@ -4,19 +4,32 @@ Guesses on a known device are counted by themselves. So whoever guesses elsewher
 owner out, and a stolen device gets as few guesses as any stranger.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from authsvc.domain.accounts import Account
 from authsvc.domain.clock import Clock
+from authsvc.domain.identifiers import AccountId
 from authsvc.domain.pseudonyms import Pseudonyms
 from authsvc.domain.sessions import ClientInfo
 
 SHORTEST_DEVICE_ID = 22
-"""Characters: 128 random bits in base64url. A shorter id could be guessed and makes nothing known."""
+"""Characters: 128 random bits in base64url. One that could be guessed is not remembered."""
 
 MAX_DEVICES = 10
 """Known devices of an account; one more makes the one forgotten that was used longest ago."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device on which an account has logged in."""
+
+    pseudonym: bytes = field(repr=False)
+    """Of the account and the device id together: elsewhere the same device is another."""
+    account_id: AccountId
+    epoch: int
+    """The account's at the login."""
 
 
 class DeviceStore(Protocol):
@@ -25,13 +38,15 @@ class DeviceStore(Protocol):
     They are forgotten with their account, and whenever its epoch is raised.
     """
 
-    def is_known(self, device: bytes) -> bool:
+    def is_known(self, pseudonym: bytes) -> bool:
         """Say whether a device is known."""
 
-    def remember(
-        self, account_id: str, device: bytes, *, epoch: int, limit: int, now: datetime
-    ) -> None:
-        """Make a device known or note that it was used; MUST NOT if the epoch has been raised."""
+    def remember(self, device: Device, *, limit: int, now: datetime) -> None:
+        """Make a device known or note that it was used.
+
+        MUST NOT if the account's epoch is no longer the device's. Of more than `limit` devices of
+        an account those are forgotten that were used longest ago.
+        """
 
     def purge(self, now: datetime) -> int:
         """Forget devices that have not been used for long; say how many."""
@@ -47,20 +62,16 @@ class KnownDevices:
 
     def find(self, subject: str, client: ClientInfo) -> bytes | None:
         """Give the pseudonym of a device that is known to an account, or None."""
-        device = self._pseudonym(subject, client)
-        return device if device is not None and self._store.is_known(device) else None
+        pseudonym = self._pseudonym(subject, client)
+        is_known = pseudonym is not None and self._store.is_known(pseudonym)
+        return pseudonym if is_known else None
 
     def remember(self, account: Account, client: ClientInfo) -> None:
         """Know the device from now on; a login on it has just succeeded."""
-        device = self._pseudonym(account.account_id, client)
-        if device is not None:
-            self._store.remember(
-                account.account_id,
-                device,
-                epoch=account.epoch,
-                limit=MAX_DEVICES,
-                now=self._clock(),
-            )
+        pseudonym = self._pseudonym(account.account_id, client)
+        if pseudonym is not None:
+            device = Device(pseudonym=pseudonym, account_id=account.account_id, epoch=account.epoch)
+            self._store.remember(device, limit=MAX_DEVICES, now=self._clock())
 
     def forget_old(self) -> None:
         """Forget devices that have not been used for long."""

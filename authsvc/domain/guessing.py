@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-
 PASSWORD_GUESS = "password"  # noqa: S105 - the kind of a counter
 DEVICE_GUESS = "device"
 """Begins the kind of a known device's counter, which tells the devices of an account apart."""
 
-NOBODY = "no_"
-"""Begins the stand-in for an account that there is not."""
+_NOBODY = "no_"
 
 _MOST_DOUBLINGS = 16
 """A larger power of two would soon be more than a timedelta can hold."""
@@ -36,7 +34,12 @@ class Counter:
     @property
     def is_of_account(self) -> bool:
         """Whether there is an account."""
-        return not self.subject.startswith(NOBODY)
+        return not self.subject.startswith(_NOBODY)
+
+
+def nobody(name: bytes) -> str:
+    """Give the stand-in for the account of a name that no account has."""
+    return _NOBODY + name.hex()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +125,10 @@ class GuessStore(Protocol):
 
         Args:
             counter: Whose it is.
-            judge: Gives how long to remember one more, or None to forget all under the name and at
-                the subject; what it raises leaves everything as it was. It may be called again.
+            judge: Gives how long to remember one more, or None to forget all at the subject, and
+                those under the name from the time when nobody had it; never another account's,
+                whose name may look the same. What it raises leaves everything as it was. It may be
+                called again.
             now: When it was guessed.
 
         """

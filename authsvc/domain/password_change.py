@@ -92,13 +92,16 @@ class PasswordChange:
     def _prove(self, call: Call, account: Account, current: str) -> None:
         try:
             with self._attempts.own_password(account):
-                stored = account.password_hash
-                if not self._passwords.verify(current, stored, time_left=call.time_left()):
-                    detail = "wrong password"
-                    raise InvalidCredentials(detail)
+                self._check(call, account, current)
         except InvalidCredentials as error:
             subject = account.account_id
             self._record(
                 call.event(EventType.PASSWORD_CHANGED, subject=subject, failure=str(error))
             )
             raise
+
+    def _check(self, call: Call, account: Account, current: str) -> None:
+        stored = account.password_hash
+        if not self._passwords.verify(current, stored, time_left=call.time_left()):
+            detail = "wrong password"
+            raise InvalidCredentials(detail)

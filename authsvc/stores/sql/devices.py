@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
+from authsvc.domain.devices import Device
 from authsvc.stores.sql.purging import purge
 from authsvc.stores.sql.schema import accounts, devices
 from authsvc.stores.sql.transactions import read, write
@@ -21,25 +22,22 @@ class SqlDeviceStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def is_known(self, device: bytes) -> bool:
+    def is_known(self, pseudonym: bytes) -> bool:
         """Say whether a device is known."""
-        return self._last_use(device) is not None
+        return self._last_use(pseudonym) is not None
 
-    def remember(
-        self, account_id: str, device: bytes, *, epoch: int, limit: int, now: datetime
-    ) -> None:
+    def remember(self, device: Device, *, limit: int, now: datetime) -> None:
         """Make a device known or note that it was used; see `DeviceStore.remember`."""
-        last_use = self._last_use(device)
-        if last_use is not None and now - last_use < _EXACT_TO:
-            return
-        write(self._engine, lambda c: _remember(c, account_id, device, epoch, limit, now))
+        last_use = self._last_use(device.pseudonym)
+        if last_use is None or now - last_use >= _EXACT_TO:
+            write(self._engine, lambda connection: _remember(connection, device, limit, now))
 
     def purge(self, now: datetime) -> int:
         """Forget devices that have not been used for long; say how many."""
-        return purge(self._engine, devices.c.device, devices.c.last_use_time < now - _REMEMBER)
+        return purge(self._engine, devices.c.pseudonym, devices.c.last_use_time < now - _REMEMBER)
 
-    def _last_use(self, device: bytes) -> datetime | None:
-        query = select(devices.c.last_use_time).where(devices.c.device == device)
+    def _last_use(self, pseudonym: bytes) -> datetime | None:
+        query = select(devices.c.last_use_time).where(devices.c.pseudonym == pseudonym)
         with read(self._engine) as connection:
             return connection.execute(query).scalar_one_or_none()
 
@@ -49,29 +47,23 @@ def forget_devices(connection: Connection, account_id: str) -> None:
     connection.execute(delete(devices).where(devices.c.account_id == account_id))
 
 
-def _remember(
-    connection: Connection,
-    account_id: str,
-    device: bytes,
-    epoch: int,
-    limit: int,
-    now: datetime,
-) -> None:
+def _remember(connection: Connection, device: Device, limit: int, now: datetime) -> None:
     # Locks the account, so that of two logins at once both keep to the limit, and none of them
     # makes a device known that a raised epoch has just forgotten.
-    mine = accounts.c.account_id == account_id
-    if connection.execute(select(accounts.c.epoch).where(mine).with_for_update()).scalar() != epoch:
+    epoch = select(accounts.c.epoch).where(accounts.c.account_id == device.account_id)
+    if connection.execute(epoch.with_for_update()).scalar() != device.epoch:
         return
-    this = devices.c.device == device
-    noted = connection.execute(update(devices).where(this).values(last_use_time=now)).rowcount
-    if not noted:
-        values = {"device": device, "account_id": account_id, "last_use_time": now}
-        connection.execute(insert(devices).values(values))
+    this = devices.c.pseudonym == device.pseudonym
+    if not connection.execute(select(devices).where(this)).first():
+        values = {"pseudonym": device.pseudonym, "account_id": device.account_id}
+        connection.execute(insert(devices).values(values | {"last_use_time": now}))
+    else:
+        connection.execute(update(devices).where(this).values(last_use_time=now))
     oldest = connection.scalars(
-        select(devices.c.device)
-        .where(devices.c.account_id == account_id)
-        .order_by(devices.c.last_use_time.desc(), devices.c.device)
+        select(devices.c.pseudonym)
+        .where(devices.c.account_id == device.account_id)
+        .order_by(devices.c.last_use_time.desc(), devices.c.pseudonym)
         .offset(limit)
         .limit(limit)
     ).all()
-    connection.execute(delete(devices).where(devices.c.device.in_(oldest)))
+    connection.execute(delete(devices).where(devices.c.pseudonym.in_(oldest)))

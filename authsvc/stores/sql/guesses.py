@@ -18,10 +18,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.guessing import Counter, Failures, Guesses
+from authsvc.domain.guessing import Counter, Failures, Guesses, nobody
+from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.purging import purge
 from authsvc.stores.sql.schema import accounts, guesses
 from authsvc.stores.sql.transactions import read, write
+
+_TRIES = 3
 
 _Judge = Callable[[Guesses], timedelta | None]
 
@@ -51,8 +54,11 @@ class SqlGuessStore:
                 return False
             return True
 
-        while not write(self._engine, work):
-            pass
+        for _ in range(_TRIES):
+            if write(self._engine, work):
+                return
+        detail = "sql: wrong guesses can't be kept"
+        raise StoreUnavailable(detail)
 
     def purge(self, now: datetime) -> int:
         """Forget what need not be remembered any longer; say how many rows it was."""
@@ -78,7 +84,7 @@ def _settle(connection: Connection, counter: Counter, judge: _Judge, now: dateti
     rows = connection.execute(select(guesses).where(_of(counter)).with_for_update()).all()
     remember = judge(_guesses(counter, rows, now))
     if remember is None:
-        connection.execute(delete(guesses).where(_of(counter)))
+        connection.execute(delete(guesses).where(_forgivable(counter)))
     elif account is not None or not counter.is_of_account:
         _count(connection, counter, rows, now, now + remember)
 
@@ -109,6 +115,12 @@ def _of(counter: Counter) -> ColumnElement[bool]:
     columns = guesses.c
     at_subject = and_(columns.subject == counter.subject, columns.kind == counter.kind)
     return or_(columns.name == counter.name, at_subject)
+
+
+def _forgivable(counter: Counter) -> ColumnElement[bool]:
+    columns = guesses.c
+    of_nobody = and_(columns.name == counter.name, columns.subject == nobody(counter.name))
+    return or_(of_nobody, and_(columns.subject == counter.subject, columns.kind == counter.kind))
 
 
 def _guesses(counter: Counter, rows: Sequence[Row[Any]], now: datetime) -> Guesses:

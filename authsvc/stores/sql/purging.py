@@ -1,4 +1,4 @@
-"""Forgetting rows that are due, a few at a time, so that no transaction holds up others for long."""
+"""Forgetting rows that are due, a few at a time: no transaction holds up others for long."""
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, delete, select
 

@@ -202,7 +202,7 @@ guesses = Table(
 devices = Table(
     "devices",
     metadata,
-    Column("device", _exact_bytes(32), primary_key=True),
+    Column("pseudonym", _exact_bytes(32), primary_key=True),
     Column("account_id", _identifier(36), nullable=False),
     Column("last_use_time", Moment, nullable=False),
     Index(None, "account_id"),

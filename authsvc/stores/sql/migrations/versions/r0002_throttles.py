@@ -33,10 +33,10 @@ def upgrade() -> None:
     op.create_index("ix_guesses_forget_time", "guesses", ["forget_time"])
     op.create_table(
         "devices",
-        sa.Column("device", _exact_bytes(32), nullable=False),
+        sa.Column("pseudonym", _exact_bytes(32), nullable=False),
         sa.Column("account_id", _identifier(36), nullable=False),
         sa.Column("last_use_time", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("device", name="pk_devices"),
+        sa.PrimaryKeyConstraint("pseudonym", name="pk_devices"),
         **_MYSQL,
     )
     op.create_index("ix_devices_account_id", "devices", ["account_id"])
