@@ -96,7 +96,7 @@ class GuessGate:
             raise TooManyAttempts(_public(counter.kind), retry_after=wait)
 
     def _accept(self, counter: Counter, patience: Patience, place: Bucket) -> bool:
-        """Settle a right guess; False if the subject has none left. Mostly there is no row to end."""
+        """Settle a right guess, mostly without a write; False if the subject has none left."""
         if self._guesses.look(counter, now=self._clock()).none:
             return True
         return self._settle(counter, patience, place, right=True)
