@@ -133,16 +133,6 @@ def test_p_thr_2_a_login_after_no_failure_writes_nothing(own: Service) -> None:
         assert logs_in(own, username)
 
 
-def test_p_thr_1_p_flt_1_while_sql_can_only_be_read_guessing_ends_too(own: Service) -> None:
-    """A wrong guess can't be counted then, and its failure must not be told often."""
-    username = own.register().account.username
-    with read_only(own):
-        answers = told_at_once(own, [username] * FREE)
-        assert set(answers) == {"STORE_UNAVAILABLE"}
-        assert told(own, username) == THROTTLED
-        assert not logs_in(own, username)
-
-
 def test_the_end_of_patience_is_an_event(own: Service) -> None:
     username = own.register().account.username
     assert {told(own, username) for _ in range(FREE - 1)} == {WRONG}
