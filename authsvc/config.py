@@ -172,6 +172,11 @@ class Config(BaseSettings):
         default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
     )
     argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
+    address_failure_limit: PositiveInt = Field(
+        default=1000,
+        description="Failed logins, and refused registrations, from one address within 5 minutes. "
+        "An IPv6 address counts by its /64.",
+    )
     login_failure_limit: PositiveInt = Field(
         default=3000,
         description="Failed logins of all accounts within 5 minutes, from where on only known "

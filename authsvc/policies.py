@@ -56,7 +56,7 @@ def _words(words: tuple[str, ...]) -> frozenset[str] | None:
 
 def attempt_limits(config: Config) -> AttemptLimits:
     """How often may be tried."""
-    return AttemptLimits(logins=config.login_failure_limit)
+    return AttemptLimits(per_peer=config.address_failure_limit, logins=config.login_failure_limit)
 
 
 def argon2_profile(config: Config) -> Argon2Profile:

@@ -41,12 +41,11 @@ class AttemptLimits:
     factors: Patience = field(default_factory=lambda: Patience(remember_few=timedelta(days=30)))
     """With anything else that an account knows. A code has a million values, so a short row of
     guesses is remembered as long as a long one."""
-    logins_per_peer: int = 300
-    """Failed logins from one address in a window; many people share one."""
+    per_peer: int = 1_000
+    """Failed logins from one address in a window, and as many refused registrations, each of which
+    may tell that a name is taken; many people share an address."""
     logins: int = 3_000
     """Failed logins of all in a window. Beyond, only known devices are let in (ASVS 6.3.1)."""
-    registrations_per_peer: int = 300
-    """Refused registrations from one address in a window; each may tell that a name is taken."""
     window: timedelta = timedelta(minutes=5)
 
 
@@ -107,7 +106,7 @@ class Attempts:
         else:
             origin, limits = call.origin(client.ip_address), self._limits
             windows = [
-                self._window("login-peer", origin, limits.logins_per_peer),
+                self._window("login-peer", origin, limits.per_peer),
                 self._window("login-all", "", limits.logins),
             ]
         with self._guess(counter, self._limits.passwords, windows):
@@ -154,7 +153,7 @@ class Attempts:
             TooManyAttempts: No attempt is left.
 
         """
-        origin, limit = call.origin(client.ip_address), self._limits.registrations_per_peer
+        origin, limit = call.origin(client.ip_address), self._limits.per_peer
         windows = [self._window("register-peer", origin, limit)]
         with self._counting_refusals():
             self._throttle.reserve(windows, now=self._clock())

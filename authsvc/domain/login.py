@@ -54,6 +54,7 @@ class Login:
             Overloaded: Nothing was hashed.
 
         """
+        self._passwords.check_room(time_left=call.time_left())
         account = self._accounts.find_by_identifier(identifier)
         try:
             with self._attempts.login(call, identifier, account, request.client):

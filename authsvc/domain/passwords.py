@@ -140,6 +140,16 @@ class Passwords:
         matches = self._run(lambda: self._matches(password, stored or self._dummy), time_left)
         return matches and stored is not None
 
+    def check_room(self, *, time_left: timedelta) -> None:
+        """Refuse early what would be refused now, so that it costs no store anything.
+
+        Raises:
+            Overloaded: The queue is full or the time would not do.
+
+        """
+        with self._lock:
+            self._check_room(time_left)
+
     def needs_rehash(self, stored: str) -> bool:
         """Say whether a stored hash has other parameters than new ones get."""
         return self._hasher.check_needs_rehash(stored)
@@ -163,16 +173,19 @@ class Passwords:
 
     def _admit(self, work: Callable[[], _T], time_left: timedelta) -> "Future[_T]":
         with self._lock:
-            wait = timedelta(seconds=self._waiting / self._permits * self._seconds_per_hash)
-            if self._waiting >= self._permits + self._queue_limit or wait > time_left:
-                self._on_shed()
-                detail = "the hashing queue is full or too slow for the deadline"
-                raise Overloaded(detail, retry_after=max(wait, _LEAST_RETRY))
+            self._check_room(time_left)
             self._waiting += 1
             self._on_queue(self._waiting)
         future = self._threads.submit(self._timed, work)
         future.add_done_callback(self._leave)
         return future
+
+    def _check_room(self, time_left: timedelta) -> None:
+        wait = timedelta(seconds=self._waiting / self._permits * self._seconds_per_hash)
+        if self._waiting >= self._permits + self._queue_limit or wait > time_left:
+            self._on_shed()
+            detail = "the hashing queue is full or too slow for the deadline"
+            raise Overloaded(detail, retry_after=max(wait, _LEAST_RETRY))
 
     def _timed(self, work: Callable[[], _T]) -> _T:
         started = time.monotonic()

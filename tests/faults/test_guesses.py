@@ -53,6 +53,8 @@ def _kill_a_worker(running: Tree) -> None:
 
 
 def _kill_valkey(running: Tree) -> None:
+    # Its successor may not have been started yet.
+    seconds_until(lambda: len(running.descendants() - running.workers()) == 1, at_most=10)
     os.kill(running.valkey(), signal.SIGKILL)
 
 

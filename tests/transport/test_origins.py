@@ -10,14 +10,13 @@ from authn.v1.auth_service_pb2 import LoginRequest, RegisterRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.domain.attempts import AttemptLimits
 from authsvc.domain.calls import PUBLIC_CLIENT, Call
 from tests.promises.asking import metrics
 from tests.service import PASSWORD, Service, reason, running
 from tests.stores.hot.servers import valkey
 from tests.transport.calls import by_key, issue_api_key, refused
 
-LIMIT = AttemptLimits().logins_per_peer
+LIMIT = 40
 FORWARDED = (("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1"))
 
 
@@ -64,7 +63,7 @@ def test_whoever_has_a_network_has_one_origin(address: Any) -> None:
 def _spraying(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service on which somebody has tried one password with many names from one address."""
     data = tmp_path_factory.mktemp("spraying")
-    settings = {"mode": "production", "require_caller": False}
+    settings = {"mode": "production", "require_caller": False, "address_failure_limit": LIMIT}
     with valkey() as server, running(data=data, redis_url=server.url, **settings) as service:
         for number in range(LIMIT):
             answer = refused(lambda n=number: spray(service, n))
