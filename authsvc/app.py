@@ -125,6 +125,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     proving = authenticating.put_together(
         config,
         accounts=accounts,
+        engine=engine,
+        pseudonym_key=_own_secret(settings, "pseudonym key"),
         redis=redis,
         grants=grants,
         revoker=revoker,
@@ -209,6 +211,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            proving.attempts.forget_old()
+            proving.devices.forget_old()
 
     return App(
         config=config,

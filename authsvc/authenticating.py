@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import Engine
+
 from authsvc import policies
 from authsvc.config import Config
 from authsvc.domain.accounts import AccountStore
-from authsvc.domain.attempts import AttemptLimits, Attempts
+from authsvc.domain.attempts import Attempts
 from authsvc.domain.clock import Clock
+from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
 from authsvc.domain.login import Login
@@ -14,11 +17,14 @@ from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.passwords import Passwords
+from authsvc.domain.pseudonyms import Pseudonyms
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
 from authsvc.metrics import Metrics
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.throttles import RedisThrottle
+from authsvc.stores.sql.devices import SqlDeviceStore
+from authsvc.stores.sql.guesses import SqlGuessStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +36,16 @@ class Authenticating:
     login: Login
     registration: Registration
     password_change: PasswordChange
+    attempts: Attempts
+    devices: KnownDevices
 
 
 def put_together(
     config: Config,
     *,
     accounts: AccountStore,
+    engine: Engine,
+    pseudonym_key: bytes,
     redis: RedisConnection,
     grants: Grants,
     revoker: Revoker,
@@ -47,18 +57,34 @@ def put_together(
     hashes = PasswordHashes(
         profile=policies.argon2_profile(config), peppers=policies.peppers(config)
     )
-    passwords = Passwords(hashes=hashes, on_queue=metrics.set_hash_queue)
+    passwords = Passwords(
+        hashes=hashes, on_queue=metrics.set_hash_queue, on_shed=metrics.count_shed
+    )
     policy = policies.password_policy(config)
-    attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=clock)
+    pseudonyms = Pseudonyms(pseudonym_key)
+    devices = KnownDevices(store=SqlDeviceStore(engine), pseudonyms=pseudonyms, clock=clock)
+    attempts = Attempts(
+        throttle=RedisThrottle(redis),
+        guesses=SqlGuessStore(engine),
+        devices=devices,
+        pseudonyms=pseudonyms,
+        limits=policies.attempt_limits(config),
+        record=record,
+        clock=clock,
+        on_throttled=metrics.count_throttled,
+    )
     login = Login(
         accounts=accounts,
         passwords=passwords,
         attempts=attempts,
+        devices=devices,
         grants=grants,
         record=record,
         clock=clock,
     )
     return Authenticating(
+        attempts=attempts,
+        devices=devices,
         passwords=passwords,
         password_policy=policy,
         login=login,

@@ -187,6 +187,16 @@ class Config(BaseSettings):
         "with spaces or lines between, each key 32 random bytes in base64 or hex. New hashes get "
         "the first. An id never gets another key, and stays until no hash needs it.",
     )
+    address_failure_limit: PositiveInt = Field(
+        default=1000,
+        description="Failed logins, and refused registrations, from one address within 5 minutes. "
+        "An IPv6 address counts by its /64.",
+    )
+    login_failure_limit: PositiveInt = Field(
+        default=3000,
+        description="Failed logins of all accounts within 5 minutes, from where on only known "
+        "devices are let in. Raise it where honest mistakes alone come near.",
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

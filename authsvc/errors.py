@@ -141,6 +141,11 @@ class RetryableError(AuthError):
 class TooManyAttempts(RetryableError):
     """The caller or the account has used up its attempts."""
 
+    def __init__(self, kind: str, *, retry_after: timedelta) -> None:
+        """Name the kind of the attempts that are used up, and when there are some again."""
+        super().__init__(kind, retry_after=retry_after)
+        self.kind = kind
+
 
 class Overloaded(RetryableError):
     """There is as much work as can be done in time."""

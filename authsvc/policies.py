@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from authsvc.config import Config
 from authsvc.configuration_values import decode_peppers
+from authsvc.domain.attempts import AttemptLimits
 from authsvc.domain.grants import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
 from authsvc.domain.password_hashes import Argon2Profile, Peppers
@@ -56,6 +57,11 @@ def grant_policy(config: Config) -> GrantPolicy:
 
 def _words(words: tuple[str, ...]) -> frozenset[str] | None:
     return None if "*" in words else frozenset(words)
+
+
+def attempt_limits(config: Config) -> AttemptLimits:
+    """How often may be tried."""
+    return AttemptLimits(per_peer=config.address_failure_limit, logins=config.login_failure_limit)
 
 
 def argon2_profile(config: Config) -> Argon2Profile:

@@ -21,6 +21,7 @@ from benchmarks import (
     report,
     revoking,
     starting,
+    storming,
 )
 from benchmarks.harness import Options
 
@@ -30,6 +31,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     revoking,
     library,
     hashing,
+    storming,
     refreshing,
     memory,
     calls,

@@ -15,6 +15,7 @@ class EventType(Enum):
     ACCOUNT_DELETED = "account.deleted"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event's name
     LOGIN = "login"
+    ATTEMPTS_EXHAUSTED = "attempts.exhausted"
     SESSION_REFRESHED = "session.refreshed"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105 - an event's name
     SESSION_REVOKED = "session.revoked"

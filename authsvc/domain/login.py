@@ -1,11 +1,10 @@
 """The recipe of login, readable from top to bottom."""
 
-from typing import NoReturn
-
 from authsvc.domain.accounts import Account, AccountChange, AccountState, AccountStore
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
+from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.passwords import Passwords
@@ -13,6 +12,11 @@ from authsvc.errors import AccountNotFound, InvalidCredentials, Overloaded
 
 PASSWORD = ("pwd",)
 """The authentication method of RFC 8176."""
+
+_UNKNOWN = "unknown"
+_WRONG_PASSWORD = "wrong password"  # noqa: S105 - a sentence, not a secret
+_UNACCEPTABLE_HASH = "unacceptable hash"
+_DISABLED = "disabled"
 
 
 class Login:
@@ -24,6 +28,7 @@ class Login:
         accounts: AccountStore,
         passwords: Passwords,
         attempts: Attempts,
+        devices: KnownDevices,
         grants: Grants,
         record: EventSink,
         clock: Clock,
@@ -31,6 +36,7 @@ class Login:
         self._accounts = accounts
         self._passwords = passwords
         self._attempts = attempts
+        self._devices = devices
         self._grants = grants
         self._record = record
         self._clock = clock
@@ -48,8 +54,15 @@ class Login:
             Overloaded: Nothing was hashed.
 
         """
-        with self._attempts.login(identifier, peer=call.peer):
-            account = self._check_password(call, identifier, password)
+        self._passwords.check_room(time_left=call.time_left())
+        account = self._accounts.find_by_identifier(identifier)
+        try:
+            with self._attempts.login(call, identifier, account, request.client):
+                account = self._check_password(call, account, password)
+        except InvalidCredentials as error:
+            subject = account.account_id if account else ""
+            self._record(call.event(EventType.LOGIN, subject=subject, failure=str(error)))
+            raise
         self._grants.check(request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
         return self.open_session(call, account, request, amr=PASSWORD)
@@ -59,29 +72,31 @@ class Login:
     ) -> Tokens:
         """Open a session for an account that has proven itself by the methods named.
 
+        From now on the account knows the device.
+
         Raises:
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             InvalidCredentials: The account was closed or changed meanwhile.
 
         """
+        self._devices.remember(account, request.client)
         tokens = self._grants.open(call, account, request, amr=amr)
         self._record(
             call.event(EventType.LOGIN, subject=account.account_id, session_id=tokens.session_id)
         )
         return tokens
 
-    def _check_password(self, call: Call, identifier: str, password: str) -> Account:
-        account = self._accounts.find_by_identifier(identifier)
+    def _check_password(self, call: Call, account: Account | None, password: str) -> Account:
         stored = account.password_hash if account else None
         matches = self._passwords.verify(password, stored, time_left=call.time_left())
         if account is None or account.password_hash is None:
-            self._fail(call, account, "unknown")
+            raise InvalidCredentials(_UNKNOWN)
         if not matches:
             usable = self._passwords.is_acceptable(account.password_hash)
-            self._fail(call, account, "wrong password" if usable else "unacceptable hash")
+            raise InvalidCredentials(_WRONG_PASSWORD if usable else _UNACCEPTABLE_HASH)
         if account.state is not AccountState.ACTIVE:
-            self._fail(call, account, "disabled")
+            raise InvalidCredentials(_DISABLED)
         return account
 
     def _rehash_if_stale(self, call: Call, account: Account, password: str) -> Account:
@@ -100,8 +115,3 @@ class Login:
         except AccountNotFound:  # changed or deleted meanwhile: the session is refused by its epoch
             return account
         return changed
-
-    def _fail(self, call: Call, account: Account | None, reason: str) -> NoReturn:
-        subject = account.account_id if account else ""
-        self._record(call.event(EventType.LOGIN, subject=subject, failure=reason))
-        raise InvalidCredentials(reason)

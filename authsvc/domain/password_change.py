@@ -1,7 +1,5 @@
 """Changing a password: it proves the old one, and ends all that the old one had opened."""
 
-from typing import NoReturn
-
 from authsvc.domain.accounts import Account, AccountChange, AccountStore, EndTokens
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
@@ -59,10 +57,7 @@ class PasswordChange:
             raise InvalidCredentials(detail)
         names = (account.username, account.email or "")
         self._password_policy.check(new, field="new_password", names=names)
-        with self._attempts.own_password(account.username):
-            stored = account.password_hash
-            if not self._passwords.verify(current, stored, time_left=call.time_left()):
-                self._fail(call, account)
+        self._prove(call, account, current)
         account, revision = self._replace(call, account, new)
         request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
         tokens = self._grants.open(call, account, request, amr=PASSWORD)
@@ -95,9 +90,19 @@ class PasswordChange:
             raise InvalidCredentials(detail) from None
         return changed, self._revoker.put_in_force(revocation)
 
-    def _fail(self, call: Call, account: Account) -> NoReturn:
-        reason = "wrong password"
-        self._record(
-            call.event(EventType.PASSWORD_CHANGED, subject=account.account_id, failure=reason)
-        )
-        raise InvalidCredentials(reason)
+    def _prove(self, call: Call, account: Account, current: str) -> None:
+        try:
+            with self._attempts.own_password(account):
+                self._check(call, account, current)
+        except InvalidCredentials as error:
+            subject = account.account_id
+            self._record(
+                call.event(EventType.PASSWORD_CHANGED, subject=subject, failure=str(error))
+            )
+            raise
+
+    def _check(self, call: Call, account: Account, current: str) -> None:
+        stored = account.password_hash
+        if not self._passwords.verify(current, stored, time_left=call.time_left()):
+            detail = "wrong password"
+            raise InvalidCredentials(detail)

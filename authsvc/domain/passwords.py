@@ -34,11 +34,13 @@ class Passwords:
         permits: int = 1,
         queue_limit: int = 12,
         on_queue: Callable[[int], None] = lambda _: None,
+        on_shed: Callable[[], None] = lambda: None,
     ) -> None:
         self._hashes = hashes
         self._permits = permits
         self._queue_limit = queue_limit
         self._on_queue = on_queue
+        self._on_shed = on_shed
         self._waiting = 0
         self._seconds_per_hash = 0.0
         self._lock = threading.Lock()
@@ -73,6 +75,16 @@ class Passwords:
         """Say whether a stored hash may be computed; a password never matches one that may not."""
         return self._hashes.is_acceptable(stored)
 
+    def check_room(self, *, time_left: timedelta) -> None:
+        """Refuse early what would be refused now, so that it costs no store anything.
+
+        Raises:
+            Overloaded: The queue is full or the time would not do.
+
+        """
+        with self._lock:
+            self._check_room(time_left)
+
     def needs_rehash(self, stored: str) -> bool:
         """Say whether new hashes have another form, other parameters or another pepper."""
         return self._hashes.needs_rehash(stored)
@@ -90,15 +102,19 @@ class Passwords:
 
     def _admit(self, work: Callable[[], _T], time_left: timedelta) -> "Future[_T]":
         with self._lock:
-            wait = timedelta(seconds=self._waiting / self._permits * self._seconds_per_hash)
-            if self._waiting >= self._permits + self._queue_limit or wait > time_left:
-                detail = "the hashing queue is full or too slow for the deadline"
-                raise Overloaded(detail, retry_after=max(wait, _LEAST_RETRY))
+            self._check_room(time_left)
             self._waiting += 1
             self._on_queue(self._waiting)
         future = self._threads.submit(self._timed, work)
         future.add_done_callback(self._leave)
         return future
+
+    def _check_room(self, time_left: timedelta) -> None:
+        wait = timedelta(seconds=self._waiting / self._permits * self._seconds_per_hash)
+        if self._waiting >= self._permits + self._queue_limit or wait > time_left:
+            self._on_shed()
+            detail = "the hashing queue is full or too slow for the deadline"
+            raise Overloaded(detail, retry_after=max(wait, _LEAST_RETRY))
 
     def _timed(self, work: Callable[[], _T]) -> _T:
         started = time.monotonic()

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.accounts import Account, AccountChange, EndTokens
+from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, EndTokens
+from authsvc.domain.guessing import DEVICE_GUESS, PASSWORD_GUESS
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.names import is_address
 from authsvc.domain.revocation import Revocation
@@ -20,6 +21,8 @@ from authsvc.stores.sql.account_rows import (
     looks_like,
     name_key,
 )
+from authsvc.stores.sql.devices import forget_devices
+from authsvc.stores.sql.guesses import forget_guesses
 from authsvc.stores.sql.journal import append_within
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import read, write
@@ -97,6 +100,8 @@ class SqlAccountStore:
             with _unique_username():
                 connection.execute(update(accounts).where(this).values(values))
             account = account_from(connection.execute(select(accounts).where(this)).one())
+            if end_tokens is not None:
+                _forget_logins(connection, account_id, change)
             if end_tokens is None:
                 return account, None
             return account, _end_tokens(connection, account_id, account.epoch, end_tokens, now)
@@ -108,6 +113,8 @@ class SqlAccountStore:
 
         def work(connection: Connection) -> Revocation:
             row = _lock(connection, account_id)
+            forget_guesses(connection, account_id)
+            forget_devices(connection, account_id)
             connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
             return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
 
@@ -135,6 +142,14 @@ def _lock(connection: Connection, account_id: AccountId) -> Row[Any]:
         message = "there is no such account"
         raise AccountNotFound(message)
     return row
+
+
+def _forget_logins(connection: Connection, account_id: AccountId, change: AccountChange) -> None:
+    """Forget the devices that logged in, and with a new password the wrong guesses at the old."""
+    forget_devices(connection, account_id)
+    forget_guesses(connection, account_id, DEVICE_GUESS)
+    if change.password_hash is not UNCHANGED:
+        forget_guesses(connection, account_id, PASSWORD_GUESS)
 
 
 def _end_tokens(

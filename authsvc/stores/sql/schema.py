@@ -188,3 +188,29 @@ api_keys = Table(
     Index(None, "service_account"),
     **_MYSQL,
 )
+
+# Wrong guesses in a row, by the name under which they were made and what that led to.
+guesses = Table(
+    "guesses",
+    metadata,
+    Column("name", _exact_bytes(32), primary_key=True),
+    Column("subject", _identifier(36), primary_key=True),
+    Column("kind", _identifier(40), nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("last_time", Moment, nullable=False),
+    Column("forget_time", Moment, nullable=False),
+    Index(None, "subject"),
+    Index(None, "forget_time"),
+    **_MYSQL,
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("pseudonym", _exact_bytes(32), primary_key=True),
+    Column("account_id", _identifier(36), nullable=False),
+    Column("last_use_time", Moment, nullable=False),
+    Index(None, "account_id"),
+    Index(None, "last_use_time"),
+    **_MYSQL,
+)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002_names"
+revision = "0002"
 down_revision = "0001"
 
 _BATCH = 1_000
