@@ -14,7 +14,6 @@ from authsvc.domain.verification import Verification
 from authsvc.transport.context import current_call
 from authsvc.transport.messages import account_message, client_info, mfa_challenge, token_set
 
-
 _PROOFS = {
     "totp_code": ProofKind.TOTP,
     "recovery_code": ProofKind.RECOVERY_CODE,
