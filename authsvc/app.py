@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, policies, revoking
+from authsvc import attempting, authenticating, policies, revoking, second_factors
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
@@ -46,6 +46,7 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
+from authsvc.transport.factor_service import FactorService
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -109,6 +110,15 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         config, redis=redis, journal=journal, marks=marks, keys=keys, fence=fence, clock=now
     )
     revoker, replica = ending.revoker, ending.replica
+    trying = attempting.put_together(
+        config,
+        engine=engine,
+        redis=redis,
+        pseudonym_key=_own_secret(settings, "pseudonym key"),
+        metrics=metrics,
+        record=record,
+        clock=now,
+    )
     grants = Grants(
         sessions=sessions,
         codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
@@ -118,16 +128,28 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             signing_key=keys.signing_key,
         ),
         revoker=revoker,
+        devices=trying.devices,
         policy=policies.grant_policy(config),
+        record=record,
+        clock=now,
+    )
+    factors = second_factors.put_together(
+        config,
+        engine=engine,
+        sealer=sealer,
+        redis=redis,
+        accounts=accounts,
+        attempts=trying.attempts,
+        grants=grants,
+        revoker=revoker,
         record=record,
         clock=now,
     )
     proving = authenticating.put_together(
         config,
         accounts=accounts,
-        engine=engine,
-        pseudonym_key=_own_secret(settings, "pseudonym key"),
-        redis=redis,
+        attempts=trying.attempts,
+        second_factor=factors.second_factor,
         grants=grants,
         revoker=revoker,
         metrics=metrics,
@@ -161,6 +183,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             login=proving.login,
             registration=proving.registration,
             grants=grants,
+            second_factor=factors.second_factor,
             verification=verification,
         ),
         token=TokenService(
@@ -185,6 +208,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             password_policy=proving.password_policy,
             page_key=page_key,
         ),
+        factor=FactorService(directory=factors.directory, totp=factors.totp),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )
@@ -211,8 +235,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
-            proving.attempts.forget_old()
-            proving.devices.forget_old()
+            trying.forget_old()
+            factors.totp_store.purge(now())
 
     return App(
         config=config,

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from authsvc import policies
 from authsvc.config import Config
 from authsvc.domain.accounts import AccountStore
@@ -17,14 +15,10 @@ from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.passwords import Passwords
-from authsvc.domain.pseudonyms import Pseudonyms
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
+from authsvc.domain.second_factor import SecondFactor
 from authsvc.metrics import Metrics
-from authsvc.stores.redis.connection import RedisConnection
-from authsvc.stores.redis.throttles import RedisThrottle
-from authsvc.stores.sql.devices import SqlDeviceStore
-from authsvc.stores.sql.guesses import SqlGuessStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +38,8 @@ def put_together(
     config: Config,
     *,
     accounts: AccountStore,
-    engine: Engine,
-    pseudonym_key: bytes,
-    redis: RedisConnection,
+    attempts: Attempts,
+    second_factor: SecondFactor,
     grants: Grants,
     revoker: Revoker,
     metrics: Metrics,
@@ -61,30 +54,17 @@ def put_together(
         hashes=hashes, on_queue=metrics.set_hash_queue, on_shed=metrics.count_shed
     )
     policy = policies.password_policy(config)
-    pseudonyms = Pseudonyms(pseudonym_key)
-    devices = KnownDevices(store=SqlDeviceStore(engine), pseudonyms=pseudonyms, clock=clock)
-    attempts = Attempts(
-        throttle=RedisThrottle(redis),
-        guesses=SqlGuessStore(engine),
-        devices=devices,
-        pseudonyms=pseudonyms,
-        limits=policies.attempt_limits(config),
-        record=record,
-        clock=clock,
-        on_throttled=metrics.count_throttled,
-    )
     login = Login(
         accounts=accounts,
         passwords=passwords,
         attempts=attempts,
-        devices=devices,
         grants=grants,
+        second_factor=second_factor,
         record=record,
         clock=clock,
     )
     return Authenticating(
         attempts=attempts,
-        devices=devices,
         passwords=passwords,
         password_policy=policy,
         login=login,

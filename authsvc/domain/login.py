@@ -4,11 +4,16 @@ from authsvc.domain.accounts import Account, AccountChange, AccountState, Accoun
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.passwords import Passwords
-from authsvc.errors import AccountNotFound, InvalidCredentials, Overloaded
+from authsvc.domain.second_factor import MfaChallenge, SecondFactor
+from authsvc.errors import (
+    AccountNotFound,
+    InsufficientUserAuthentication,
+    InvalidCredentials,
+    Overloaded,
+)
 
 PASSWORD = ("pwd",)
 """The authentication method of RFC 8176."""
@@ -28,26 +33,27 @@ class Login:
         accounts: AccountStore,
         passwords: Passwords,
         attempts: Attempts,
-        devices: KnownDevices,
         grants: Grants,
         record: EventSink,
+        second_factor: SecondFactor,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
         self._passwords = passwords
         self._attempts = attempts
-        self._devices = devices
         self._grants = grants
         self._record = record
+        self._second_factor = second_factor
         self._clock = clock
 
     def by_password(
         self, call: Call, identifier: str, password: str, request: GrantRequest
-    ) -> Tokens:
-        """Open a session for whoever knows the password.
+    ) -> Tokens | MfaChallenge:
+        """Open a session for whoever knows the password, or ask for the account's second factor.
 
         Raises:
             InvalidCredentials: Wrong identifier or password, or the account may not log in.
+            InsufficientUserAuthentication: The account can't reach the wanted level.
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             TooManyAttempts: Nothing was hashed.
@@ -65,6 +71,8 @@ class Login:
             raise
         self._grants.check(request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
+        if account.has_second_factor:
+            return self._second_factor.ask(call, account, request, amr=PASSWORD)
         return self.open_session(call, account, request, amr=PASSWORD)
 
     def open_session(
@@ -72,16 +80,20 @@ class Login:
     ) -> Tokens:
         """Open a session for an account that has proven itself by the methods named.
 
-        From now on the account knows the device.
-
         Raises:
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             InvalidCredentials: The account was closed or changed meanwhile.
+            InsufficientUserAuthentication: The methods do not reach the wanted level.
 
         """
-        self._devices.remember(account, request.client)
-        tokens = self._grants.open(call, account, request, amr=amr)
+        try:
+            tokens = self._grants.open(call, account, request, amr=amr)
+        except InsufficientUserAuthentication:
+            reason = "no second factor"
+            subject = account.account_id
+            self._record(call.event(EventType.LOGIN, subject=subject, failure=reason))
+            raise
         self._record(
             call.event(EventType.LOGIN, subject=account.account_id, session_id=tokens.session_id)
         )
