@@ -66,6 +66,10 @@ class InvalidCredentials(AuthError):
     """The login failed; the text says why, for the log alone."""
 
 
+class InvalidFactor(AuthError):
+    """A second factor was not proven; the text says why, for the log alone."""
+
+
 class TokenDefect(Enum):
     """The checks that an access token can fail, in the order in which they are made."""
 
