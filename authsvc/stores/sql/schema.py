@@ -183,3 +183,29 @@ api_keys = Table(
     Index(None, "service_account"),
     **_MYSQL,
 )
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("passkey_id", _identifier(36), primary_key=True),
+    Column(
+        "account_id",
+        _identifier(36),
+        ForeignKey("accounts.account_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("name", String(64), nullable=False),
+    Column("credential_id", _exact_bytes(1023), nullable=False),
+    Column("user_handle", _exact_bytes(64), nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("aaguid", _exact_bytes(16), nullable=False),
+    Column("transports", Json, nullable=False),
+    Column("backup_eligible", Boolean, nullable=False),
+    Column("backed_up", Boolean, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    Column("last_use_time", Moment),
+    UniqueConstraint("credential_id"),
+    Index(None, "account_id"),
+    **_MYSQL,
+)
