@@ -1,14 +1,13 @@
 """The ceremonies of WebAuthn: what an authenticator is asked, and what its answer is worth.
 
 fido2 reads JSON, CBOR and COSE and goes through the steps of WebAuthn Level 3, 7.1 and 7.2; what it
-leaves to the relying party is checked here. This spends no challenge and knows no store: whoever
-calls it makes sure that a challenge is used once, and looks at the sign count.
+leaves to the relying party is checked here. Loading it costs memory and time, which is for those
+alone who have passkeys.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -33,7 +32,14 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
-from authsvc.domain.passkeys import MAX_CREDENTIAL_ID_BYTES, Passkey
+from authsvc.domain.passkeys import (
+    MAX_CREDENTIAL_ID_BYTES,
+    Assertion,
+    NewCredential,
+    Passkey,
+    PasskeyUser,
+    ProvenUse,
+)
 from authsvc.errors import InvalidFactor
 
 _KEY_TYPES = {-8: 1, -7: 2, -257: 3}
@@ -49,47 +55,8 @@ _REQUIRED = UserVerificationRequirement.REQUIRED
 _Response = TypeVar("_Response", RegistrationResponse, AuthenticationResponse)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserEntity:
-    """Whom a new passkey is for."""
-
-    user_handle: bytes
-    username: str
-    """Shown to the person by the authenticator, and kept there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCredential:
-    """What an authenticator has made."""
-
-    credential_id: bytes
-    public_key: bytes = field(repr=False)
-    sign_count: int
-    aaguid: bytes
-    transports: tuple[str, ...]
-    backup_eligible: bool
-    backed_up: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assertion:
-    """What an authenticator says, read and not yet judged."""
-
-    credential_id: bytes
-    user_handle: bytes | None
-    response: AuthenticationResponse = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProvenUse:
-    """What a good assertion says of its passkey's present state."""
-
-    sign_count: int
-    backed_up: bool
-
-
-class RelyingParty:
-    """The side that asks, known to authenticators by its id and to browsers by its origins."""
+class Fido2RelyingParty:
+    """A `RelyingParty`, known to authenticators by its id and to browsers by its origins."""
 
     def __init__(
         self, *, rp_id: str, name: str, origins: Sequence[str], time_to_answer: timedelta
@@ -108,16 +75,9 @@ class RelyingParty:
         self._server.timeout = milliseconds  # type: ignore[assignment]  # fido2 says None
 
     def creation_options(
-        self, challenge: bytes, user: UserEntity, *, existing: Sequence[Passkey]
+        self, challenge: bytes, user: PasskeyUser, *, existing: Sequence[Passkey]
     ) -> str:
-        """Give what `navigator.credentials.create` is to be asked, in its JSON form.
-
-        Args:
-            challenge: Random, to be answered once.
-            user: Whom the passkey is for.
-            existing: What the account has; an authenticator that holds one makes no second.
-
-        """
+        """Give the options of a creation; see `RelyingParty`."""
         options, _ = self._server.register_begin(
             PublicKeyCredentialUserEntity(
                 id=user.user_handle, name=user.username, display_name=user.username
@@ -130,13 +90,7 @@ class RelyingParty:
         return _to_json(options.public_key)
 
     def request_options(self, challenge: bytes, *, allowed: Sequence[Passkey] = ()) -> str:
-        """Give what `navigator.credentials.get` is to be asked, in its JSON form.
-
-        Args:
-            challenge: Random, to be answered once.
-            allowed: Which passkeys may answer; none named means any that the person chooses.
-
-        """
+        """Give the options of a request; see `RelyingParty`."""
         options, _ = self._server.authenticate_begin(
             credentials=_descriptors(allowed) or None,
             user_verification=_REQUIRED,
@@ -145,17 +99,10 @@ class RelyingParty:
         return _to_json(options.public_key)
 
     def verify_creation(self, answer: str, *, challenge: bytes) -> NewCredential:
-        """Accept what `navigator.credentials.create` gave, as `PublicKeyCredential.toJSON` has it.
-
-        Raises:
-            InvalidFactor: It is malformed, or a step of WebAuthn Level 3, 7.1 refuses it.
-
-        """
+        """Accept a new credential; see `RelyingParty`."""
         document, response = _read(answer, RegistrationResponse)
         with _refusing_what_is_wrong():
-            _, state = self._server.authenticate_begin(
-                user_verification=_REQUIRED, challenge=challenge
-            )
+            state = self._state(challenge)
             data = self._server.register_complete(state, response)
             _check_context(response.response.client_data, data)
             made = data.credential_data
@@ -174,47 +121,37 @@ class RelyingParty:
                 backed_up=data.is_backed_up(),
             )
 
-    def verify_request(
+    def read_assertion(self, answer: str) -> Assertion:
+        """Read an assertion; see `RelyingParty`."""
+        _, response = _read(answer, AuthenticationResponse)
+        return Assertion(
+            credential_id=response.raw_id,
+            user_handle=response.response.user_handle,
+            answer=answer,
+        )
+
+    def verify_assertion(
         self, assertion: Assertion, passkey: Passkey, *, challenge: bytes
     ) -> ProvenUse:
-        """Accept an assertion as one of the passkey's, made for this challenge.
-
-        The sign count is given and not judged: only the store can do that without a race.
-
-        Raises:
-            InvalidFactor: A step of WebAuthn Level 3, 7.2 refuses it.
-
-        """
-        response = assertion.response.response
+        """Accept an assertion; see `RelyingParty`."""
+        _, response = _read(assertion.answer, AuthenticationResponse)
         if assertion.user_handle not in (None, passkey.user_handle):
             _refuse("the user handle is another account's")
+        public_key = CoseKey.parse(cast(Mapping[int, Any], cbor.decode(passkey.public_key)))
+        known = AttestedCredentialData.create(passkey.aaguid, passkey.credential_id, public_key)
         with _refusing_what_is_wrong():
-            _, state = self._server.authenticate_begin(
-                user_verification=_REQUIRED, challenge=challenge
-            )
-            public_key = CoseKey.parse(cast(Mapping[int, Any], cbor.decode(passkey.public_key)))
-            known = AttestedCredentialData.create(passkey.aaguid, passkey.credential_id, public_key)
-            self._server.authenticate_complete(state, [known], assertion.response)
-            data = response.authenticator_data
-            _check_context(response.client_data, data)
+            state = self._state(challenge)
+            self._server.authenticate_complete(state, [known], response)
+            data = response.response.authenticator_data
+            _check_context(response.response.client_data, data)
             if data.is_backup_eligible() != passkey.backup_eligible:
                 _refuse("the backup eligibility has changed")
             return ProvenUse(sign_count=data.counter, backed_up=data.is_backed_up())
 
-
-def read_assertion(answer: str) -> Assertion:
-    """Read what `navigator.credentials.get` gave, as `PublicKeyCredential.toJSON` has it.
-
-    Raises:
-        InvalidFactor: It is malformed.
-
-    """
-    _, response = _read(answer, AuthenticationResponse)
-    return Assertion(
-        credential_id=response.raw_id,
-        user_handle=response.response.user_handle,
-        response=response,
-    )
+    def _state(self, challenge: bytes) -> object:
+        """Give what fido2 would have kept since it asked; it is the same for both ceremonies."""
+        _, state = self._server.authenticate_begin(user_verification=_REQUIRED, challenge=challenge)
+        return state
 
 
 def _read(answer: str, kind: type[_Response]) -> tuple[dict[str, Any], _Response]:

@@ -1,4 +1,4 @@
-"""Passkeys: what they are, and where they are kept (WebAuthn Level 3).
+"""Passkeys: what they are, who judges them, and where they are kept (WebAuthn Level 3).
 
 A passkey proves that somebody holds a private key and has unlocked it, by a PIN or by what they
 are: two factors in one. Here only its public half is known.
@@ -45,6 +45,101 @@ class Passkey:
     """Whether it had left it, as it last said."""
     create_time: datetime
     last_use_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeyUser:
+    """Whom a new passkey is for."""
+
+    user_handle: bytes
+    username: str
+    """Shown to the person by the authenticator, and kept there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCredential:
+    """What an authenticator has made; the fields are those of `Passkey`."""
+
+    credential_id: bytes
+    public_key: bytes = field(repr=False)
+    sign_count: int
+    aaguid: bytes
+    transports: tuple[str, ...]
+    backup_eligible: bool
+    backed_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """What an authenticator says of who is there, read and not yet judged."""
+
+    credential_id: bytes
+    user_handle: bytes | None
+    answer: str = field(repr=False)
+    """As it came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenUse:
+    """What a good assertion says of its passkey's present state."""
+
+    sign_count: int
+    backed_up: bool
+
+
+class RelyingParty(Protocol):
+    """Asks authenticators and judges their answers; knows no store and spends no challenge.
+
+    Whoever calls it makes sure that a challenge is used once, and looks at the sign count. A
+    challenge is random, of 16 bytes at least (WebAuthn Level 3, 13.4.3).
+    """
+
+    def creation_options(
+        self, challenge: bytes, user: PasskeyUser, *, existing: Sequence[Passkey]
+    ) -> str:
+        """Give what `navigator.credentials.create` is to be asked, in its JSON form.
+
+        Args:
+            challenge: What is to be answered.
+            user: Whom the passkey is for.
+            existing: What the account has; an authenticator that holds one makes no second.
+
+        """
+
+    def verify_creation(self, answer: str, *, challenge: bytes) -> NewCredential:
+        """Accept what `navigator.credentials.create` gave, as `PublicKeyCredential.toJSON` has it.
+
+        Raises:
+            InvalidFactor: It is malformed, or a step of WebAuthn Level 3, 7.1 refuses it.
+
+        """
+
+    def request_options(self, challenge: bytes, *, allowed: Sequence[Passkey] = ()) -> str:
+        """Give what `navigator.credentials.get` is to be asked, in its JSON form.
+
+        Args:
+            challenge: What is to be answered.
+            allowed: Which passkeys may answer; none named means any that the person chooses.
+
+        """
+
+    def read_assertion(self, answer: str) -> Assertion:
+        """Read what `navigator.credentials.get` gave, as `PublicKeyCredential.toJSON` has it.
+
+        Raises:
+            InvalidFactor: It is malformed.
+
+        """
+
+    def verify_assertion(
+        self, assertion: Assertion, passkey: Passkey, *, challenge: bytes
+    ) -> ProvenUse:
+        """Accept an assertion as one of the passkey's, made for this challenge.
+
+        Raises:
+            InvalidFactor: A step of WebAuthn Level 3, 7.2 refuses it.
+
+        """
 
 
 class PasskeyStore(Protocol):

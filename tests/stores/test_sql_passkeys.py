@@ -62,14 +62,11 @@ def test_what_is_kept_comes_back_exactly(passkeys: SqlPasskeyStore, keep: Keep) 
         assert passkeys.find(kept.credential_id) == kept
 
 
-@pytest.mark.parametrize("other", [b"\0", b" ", b"a", b""])
-def test_credential_ids_are_compared_as_bytes(
-    other: bytes, passkeys: SqlPasskeyStore, keep: Keep
-) -> None:
+def test_credential_ids_are_compared_as_bytes(passkeys: SqlPasskeyStore, keep: Keep) -> None:
     kept = keep(credential_id=b"Abc")
     assert passkeys.find(b"Abc") == kept
-    assert passkeys.find(b"Abc" + other) == (None if other else kept)
-    assert passkeys.find(b"abc") is None
+    for other in (b"Abc\0", b"Abc ", b"abc", b"Ab", b""):
+        assert passkeys.find(other) is None
 
 
 def test_an_accounts_passkeys_come_oldest_first(
@@ -82,13 +79,13 @@ def test_an_accounts_passkeys_come_oldest_first(
 
 
 @pytest.mark.parametrize(
-    ("kept", "said", "accepted"),
-    [(0, 0, True), (0, 7, True), (7, 8, True), (7, 7, False), (7, 6, False), (7, 0, False)],
+    ("kept", "said"), [(0, 0), (0, 7), (7, 8), (7, 2**32 - 1), (7, 7), (7, 6), (7, 0)]
 )
 def test_a_count_goes_forward_only(
-    kept: int, said: int, accepted: bool, passkeys: SqlPasskeyStore, keep: Keep, now: datetime
+    kept: int, said: int, passkeys: SqlPasskeyStore, keep: Keep, now: datetime
 ) -> None:
     passkey = keep(sign_count=kept)
+    accepted = said > kept or said == kept == 0
 
     answer = passkeys.use(passkey.passkey_id, sign_count=said, backed_up=True, now=now)
 

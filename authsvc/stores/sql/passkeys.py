@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.passkeys import Passkey
@@ -37,12 +37,12 @@ class SqlPasskeyStore:
 
     def use(self, passkey_id: str, *, sign_count: int, backed_up: bool, now: datetime) -> bool:
         """Note a use if the count allows it, in one statement; see `PasskeyStore.use`."""
-        kept = passkeys.c.sign_count
-        grows = kept < sign_count
-        counts_not = and_(kept == 0, sign_count == 0)
+        # A count that stays 0 is no count (WebAuthn Level 3, 6.1.1).
+        grows = passkeys.c.sign_count < sign_count
+        allowed = passkeys.c.sign_count == 0 if sign_count == 0 else grows
         statement = (
             update(passkeys)
-            .where(passkeys.c.passkey_id == passkey_id, or_(grows, counts_not))
+            .where(passkeys.c.passkey_id == passkey_id, allowed)
             .values(sign_count=sign_count, backed_up=backed_up, last_use_time=now)
         )
         return write(self._engine, lambda connection: connection.execute(statement).rowcount == 1)
