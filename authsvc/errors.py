@@ -9,10 +9,13 @@ The tree, whose root one may catch::
     ├── InvalidScope            ├── SessionNotFound      ├── RevisionNotReached
     ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
     ├── InvalidCredentials      └── UsernameTaken        └── DeadlineExceeded
-    ├── TokenInactive
-    ├── InvalidGrant
+    ├── TokenInactive           ├── FactorNotFound
+    ├── InvalidGrant            └── FactorLimitReached
     ├── CallerUnauthenticated
-    └── TokenRequired
+    ├── TokenRequired
+    ├── InvalidFactor
+    ├── InvalidChallenge
+    └── InsufficientUserAuthentication
 
 The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
 """
@@ -110,6 +113,28 @@ class TokenRequired(AuthError):
     """The call needs an access token and has none."""
 
 
+class InvalidFactor(AuthError):
+    """A second factor is wrong or was used before; the text says which, for the log alone."""
+
+
+class InvalidChallenge(AuthError):
+    """The challenge stands for nothing (any more); the text says why, for the log alone."""
+
+
+class InsufficientUserAuthentication(AuthError):
+    """The subject proved who it is too long ago or too weakly (RFC 9470, 3)."""
+
+    max_age: timedelta | None = None
+    """How long ago it may have been; None for any time."""
+    acr = ""
+    """The level of assurance that is wanted; empty for any."""
+
+    def __init__(self, *, max_age: timedelta | None = None, acr: str = "") -> None:
+        super().__init__("the authentication is too old or too weak")
+        self.max_age = max_age
+        self.acr = acr
+
+
 class AccessDenied(AuthError):
     """The caller is known but may not do this."""
 
@@ -128,6 +153,14 @@ class SessionNotFound(AuthError):
 
 class KeyNotFound(AuthError):
     """No such signing key."""
+
+
+class FactorNotFound(AuthError):
+    """The account has no such second factor, or its enrolment has expired."""
+
+
+class FactorLimitReached(AuthError):
+    """The account has as many second factors as it may have."""
 
 
 class UsernameTaken(AuthError):

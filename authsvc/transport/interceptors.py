@@ -43,6 +43,7 @@ from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
 from authsvc.transport.status import internal_status, status_of
 from authsvc.transport.streams import Streams
+from authsvc.transport.written import serialize
 
 CORRELATION_ID = "x-correlation-id"
 _CORRELATION_ID_FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -105,7 +106,7 @@ class CallInterceptor(grpc.ServerInterceptor):
             return grpc.unary_unary_rpc_method_handler(
                 self._answer_with(name, rule, inner.unary_unary),
                 request_deserializer=_lenient(deserialize),
-                response_serializer=inner.response_serializer,
+                response_serializer=serialize,
             )
         if inner.unary_stream is not None and deserialize is not None:
             return grpc.unary_stream_rpc_method_handler(

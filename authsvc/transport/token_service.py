@@ -14,6 +14,7 @@ from authsvc.transport.messages import json_web_key, session_claims, token_claim
 from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.status import reason_of
 from authsvc.transport.streams import Stream
+from authsvc.transport.written import Written
 from authsvc.verify.claims import Claims
 
 _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
@@ -35,33 +36,35 @@ class TokenService(TokenServiceServicer):
         key_watch: KeyWatch,
     ) -> None:
         self._checker = checker
+        self._answer = Written(lambda claims: pb.VerifyTokenResponse(claims=token_claims(claims)))
+        self._result = Written(_result)
         self._verification = verification
         self._keys = keys
         self._revocation_watch = revocation_watch
         self._key_watch = key_watch
 
-    def VerifyToken(
-        self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext
-    ) -> pb.VerifyTokenResponse:
+    def VerifyToken(self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already: see `written.py`
         verdict = self._checker.verify(
             request.access_token,
             audience=request.audience,
             required_scopes=request.required_scopes,
             min_revision=request.min_revision,
         )
-        return pb.VerifyTokenResponse(
-            claims=token_claims(verdict.claims), revision=verdict.revision
-        )
+        revision = pb.VerifyTokenResponse(revision=verdict.revision)
+        return self._answer.of(verdict.claims) + revision.SerializeToString()
 
-    def VerifyTokens(
-        self, request: pb.VerifyTokensRequest, _: grpc.ServicerContext
-    ) -> pb.VerifyTokensResponse:
+    def VerifyTokens(self, request: pb.VerifyTokensRequest, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already
         results, revision = self._checker.verify_many(
             request.access_tokens,
             audience=request.audience,
             required_scopes=request.required_scopes,
         )
-        return pb.VerifyTokensResponse(results=map(_result, results), revision=revision)
+        written = [
+            self._result.of(result) if isinstance(result, Claims) else _refusal(result)
+            for result in results
+        ]
+        written.append(pb.VerifyTokensResponse(revision=revision).SerializeToString())
+        return b"".join(written)
 
     def IntrospectToken(
         self, request: pb.IntrospectTokenRequest, _: grpc.ServicerContext
@@ -113,7 +116,10 @@ def _explain(defect: TokenDefect | None) -> str:
     return f"The token is refused: {defect.value}." if defect else "The token is active."
 
 
-def _result(result: Claims | AuthError) -> pb.VerifyTokenResult:
-    if isinstance(result, AuthError):
-        return pb.VerifyTokenResult(error_reason=reason_of(result))
-    return pb.VerifyTokenResult(claims=token_claims(result))
+def _result(claims: Claims) -> pb.VerifyTokensResponse:
+    return pb.VerifyTokensResponse(results=[pb.VerifyTokenResult(claims=token_claims(claims))])
+
+
+def _refusal(refusal: AuthError) -> bytes:
+    result = pb.VerifyTokenResult(error_reason=reason_of(refusal))
+    return pb.VerifyTokensResponse(results=[result]).SerializeToString()

@@ -5,7 +5,7 @@ with. Nothing that can change is remembered: audience, times and revocation are 
 """
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from authsvc.errors import TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
@@ -15,8 +15,7 @@ from authsvc.verify.revocations import TokenNumbers
 from authsvc.verify.verifier import TokenVerifier
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticToken:
+class AuthenticToken(NamedTuple):
     """What a token says whose signature is good."""
 
     claims: Claims

@@ -5,8 +5,8 @@ What has the right shape is not yet right: issuer, audience and times are judged
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from authsvc.errors import TokenDefect, TokenInactive
 
@@ -20,13 +20,17 @@ _INTEGER_END = 2**53
 """Above, JSON numbers are not the same everywhere (RFC 7493, 2.2)."""
 
 _STRING_ONLY = frozenset({str})
+_INTEGER_ONLY = frozenset({int})
+
+# What every token has, taken and checked in one go.
+_take_names = itemgetter("iss", "sub", "sid", "jti", "client_id", "aud")
+_take_numbers = itemgetter("iat", "exp", "auth_time", "epoch")
 
 # RFC 6749, 3.3: visible ASCII but for the quote and the backslash, with single spaces between.
 _is_scope = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]++(?: [\x21\x23-\x5B\x5D-\x7E]++)*+").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What an access token says. Times are seconds since 1970."""
 
     issuer: str
@@ -57,50 +61,43 @@ def read_claims(payload: Mapping[str, Any]) -> Claims:
     """
     if not _UNENFORCED.isdisjoint(payload):
         raise TokenInactive(TokenDefect.CLAIMS)
-    return Claims(
-        issuer=_name(payload, "iss"),
-        subject=_subject(payload),
-        session_id=_name(payload, "sid"),
-        token_id=_name(payload, "jti"),
-        client_id=_name(payload, "client_id"),
-        audience=_name(payload, "aud"),
-        scopes=_scopes(payload),
-        roles=_strings(payload, "roles"),
-        issued_at=_integer(payload, "iat"),
-        expires_at=_integer(payload, "exp"),
-        authenticated_at=_integer(payload, "auth_time"),
-        amr=_strings(payload, "amr"),
-        acr=_text(payload, "acr"),
-        epoch=_integer(payload, "epoch"),
-        actor=_actor(payload),
-    )
-
-
-def _name(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if type(value) is not str or not value:
+    try:
+        names, numbers = _take_names(payload), _take_numbers(payload)
+    except KeyError:
+        raise TokenInactive(TokenDefect.CLAIMS) from None
+    if not _STRING_ONLY.issuperset(map(type, names)) or not all(names):
         raise TokenInactive(TokenDefect.CLAIMS)
-    return value
-
-
-def _subject(claims: Mapping[str, Any]) -> str:
-    subject = _name(claims, "sub")
+    # Not isinstance: a bool is an int there.
+    if not _INTEGER_ONLY.issuperset(map(type, numbers)):
+        raise TokenInactive(TokenDefect.CLAIMS)
+    if min(numbers) < 0 or max(numbers) >= _INTEGER_END:
+        raise TokenInactive(TokenDefect.CLAIMS)
+    issuer, subject, session_id, token_id, client_id, audience = names
     if not subject.startswith(_SUBJECT_PREFIXES) or subject in _SUBJECT_PREFIXES:
         raise TokenInactive(TokenDefect.CLAIMS)
-    return subject
+    issued_at, expires_at, authenticated_at, epoch = numbers
+    return Claims(
+        issuer,
+        subject,
+        session_id,
+        token_id,
+        client_id,
+        audience,
+        _scopes(payload),
+        _strings(payload, "roles"),
+        issued_at,
+        expires_at,
+        authenticated_at,
+        _strings(payload, "amr"),
+        _text(payload, "acr"),
+        epoch,
+        _actor(payload),
+    )
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name, "")
     if type(value) is not str:
-        raise TokenInactive(TokenDefect.CLAIMS)
-    return value
-
-
-def _integer(claims: Mapping[str, Any], name: str) -> int:
-    value = claims.get(name)
-    # Not isinstance: a bool is an int there.
-    if type(value) is not int or not 0 <= value < _INTEGER_END:
         raise TokenInactive(TokenDefect.CLAIMS)
     return value
 
@@ -129,4 +126,7 @@ def _actor(claims: Mapping[str, Any]) -> str:
     actor = claims["act"]
     if type(actor) is not dict:
         raise TokenInactive(TokenDefect.CLAIMS)
-    return _name(actor, "sub")
+    subject = _text(actor, "sub")
+    if not subject:
+        raise TokenInactive(TokenDefect.CLAIMS)
+    return subject

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from authsvc.errors import TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
@@ -46,8 +46,7 @@ class RevocationEntry:
     """In seconds since 1970: after it, nothing that it ends could be accepted anyway."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenNumbers:
+class TokenNumbers(NamedTuple):
     """The numbers that stand for the names under which a token can be revoked."""
 
     token: int
@@ -57,11 +56,7 @@ class TokenNumbers:
     @classmethod
     def of(cls, claims: Claims) -> "TokenNumbers":
         """Give the numbers of a token."""
-        return cls(
-            token=_number(claims.token_id),
-            session=_number(claims.session_id),
-            account=_number(claims.subject),
-        )
+        return cls(_number(claims.token_id), _number(claims.session_id), _number(claims.subject))
 
 
 class RevocationIndex:

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 from authn.v1 import access_pb2 as authn_dot_v1_dot_access__pb2
 from authn.v1 import account_pb2 as authn_dot_v1_dot_account__pb2
+from authn.v1 import factor_pb2 as authn_dot_v1_dot_factor__pb2
 from authn.v1 import session_pb2 as authn_dot_v1_dot_session__pb2
 from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61uthn/v1/auth_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/account.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n\x0fRegisterRequest\x12R\n\x08username\x18\x01 \x01(\tB6\xbaH3r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$R\x08username\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12)\n\x08password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x04 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x05 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x06 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"k\n\x10RegisterResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"\xfa\x01\n\x0cLoginRequest\x12*\n\nidentifier\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\xc0\x02R\nidentifier\x12)\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x03 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x04 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"\x87\x01\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetH\x00R\x06tokens\x12=\n\rmfa_challenge\x18\x02 \x01(\x0b\x32\x16.authn.v1.MfaChallengeH\x00R\x0cmfaChallengeB\t\n\x07outcome\"y\n\x0cMfaChallenge\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"B\n\x0eRefreshRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\"=\n\x0fRefreshResponse\x12*\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"A\n\rLogoutRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\",\n\x0eLogoutResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xa7\x02\n\x0b\x41uthService\x12I\n\x08Register\x12\x19.authn.v1.RegisterRequest\x1a\x1a.authn.v1.RegisterResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12@\n\x05Login\x12\x16.authn.v1.LoginRequest\x1a\x17.authn.v1.LoginResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x46\n\x07Refresh\x12\x18.authn.v1.RefreshRequest\x1a\x19.authn.v1.RefreshResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x43\n\x06Logout\x12\x17.authn.v1.LogoutRequest\x1a\x18.authn.v1.LogoutResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61uthn/v1/auth_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/account.proto\x1a\x15\x61uthn/v1/factor.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n\x0fRegisterRequest\x12R\n\x08username\x18\x01 \x01(\tB6\xbaH3r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$R\x08username\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12)\n\x08password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x04 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x05 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x06 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"k\n\x10RegisterResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"\x9b\x02\n\x0cLoginRequest\x12*\n\nidentifier\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\xc0\x02R\nidentifier\x12)\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x03 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x04 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\x12\x1f\n\x03\x61\x63r\x18\x06 \x01(\tB\r\xbaH\nr\x08R\x00R\x04\x61\x61l2R\x03\x61\x63r\"\x87\x01\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetH\x00R\x06tokens\x12=\n\rmfa_challenge\x18\x02 \x01(\x0b\x32\x16.authn.v1.MfaChallengeH\x00R\x0cmfaChallengeB\t\n\x07outcome\"\xea\x01\n\x0cMfaChallenge\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x37\n\x0c\x66\x61\x63tor_types\x18\x03 \x03(\x0e\x32\x14.authn.v1.FactorTypeR\x0b\x66\x61\x63torTypes\x12\x36\n\x17passkey_request_options\x18\x04 \x01(\tR\x15passkeyRequestOptions\"\x86\x02\n\x12\x43ompleteMfaRequest\x12\x36\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x01R\x0e\x63hallengeToken\x12\x33\n\ttotp_code\x18\x02 \x01(\tB\x14\x80\x01\x01\xbaH\x0er\x0c\x32\n^[0-9]{6}$H\x00R\x08totpCode\x12\x33\n\rrecovery_code\x18\x03 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01(@H\x00R\x0crecoveryCode\x12=\n\x11passkey_assertion\x18\x04 \x01(\tB\x0e\x80\x01\x01\xbaH\x08r\x06\x10\x01(\x80\x80\x01H\x00R\x10passkeyAssertionB\x0f\n\x06\x66\x61\x63tor\x12\x05\xbaH\x02\x08\x01\"A\n\x13\x43ompleteMfaResponse\x12*\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"D\n\x18StartPasskeyLoginRequest\x12(\n\nidentifier\x18\x01 \x01(\tB\x08\xbaH\x05r\x03(\xc0\x02R\nidentifier\"\xaf\x01\n\x19StartPasskeyLoginResponse\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12\'\n\x0frequest_options\x18\x02 \x01(\tR\x0erequestOptions\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\xa5\x02\n\x19\x46inishPasskeyLoginRequest\x12\x36\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x01R\x0e\x63hallengeToken\x12;\n\x11passkey_assertion\x18\x02 \x01(\tB\x0e\x80\x01\x01\xbaH\x08r\x06\x10\x01(\x80\x80\x01R\x10passkeyAssertion\x12.\n\x08\x61udience\x18\x03 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x04 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"H\n\x1a\x46inishPasskeyLoginResponse\x12*\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"B\n\x0eRefreshRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\"=\n\x0fRefreshResponse\x12*\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"A\n\rLogoutRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\",\n\x0eLogoutResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xca\x04\n\x0b\x41uthService\x12I\n\x08Register\x12\x19.authn.v1.RegisterRequest\x1a\x1a.authn.v1.RegisterResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12@\n\x05Login\x12\x16.authn.v1.LoginRequest\x1a\x17.authn.v1.LoginResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12R\n\x0b\x43ompleteMfa\x12\x1c.authn.v1.CompleteMfaRequest\x1a\x1d.authn.v1.CompleteMfaResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x64\n\x11StartPasskeyLogin\x12\".authn.v1.StartPasskeyLoginRequest\x1a#.authn.v1.StartPasskeyLoginResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12g\n\x12\x46inishPasskeyLogin\x12#.authn.v1.FinishPasskeyLoginRequest\x1a$.authn.v1.FinishPasskeyLoginResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x46\n\x07Refresh\x12\x18.authn.v1.RefreshRequest\x1a\x19.authn.v1.RefreshResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x43\n\x06Logout\x12\x17.authn.v1.LogoutRequest\x1a\x18.authn.v1.LogoutResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,8 +56,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREQUEST'].fields_by_name['audience']._serialized_options = b'\272H\017r\r\030\377\0012\010^[!-~]*$'
   _globals['_LOGINREQUEST'].fields_by_name['scopes']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\036\222\001\033\020@\030\001\"\025r\023\030\200\0012\016^[!#-\\[\\]-~]+$'
+  _globals['_LOGINREQUEST'].fields_by_name['acr']._loaded_options = None
+  _globals['_LOGINREQUEST'].fields_by_name['acr']._serialized_options = b'\272H\nr\010R\000R\004aal2'
   _globals['_MFACHALLENGE'].fields_by_name['challenge_token']._loaded_options = None
   _globals['_MFACHALLENGE'].fields_by_name['challenge_token']._serialized_options = b'\200\001\001'
+  _globals['_COMPLETEMFAREQUEST'].oneofs_by_name['factor']._loaded_options = None
+  _globals['_COMPLETEMFAREQUEST'].oneofs_by_name['factor']._serialized_options = b'\272H\002\010\001'
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['challenge_token']._loaded_options = None
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['challenge_token']._serialized_options = b'\200\001\001\272H\007r\005\020\001(\200\001'
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['totp_code']._loaded_options = None
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['totp_code']._serialized_options = b'\200\001\001\272H\016r\0142\n^[0-9]{6}$'
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['recovery_code']._loaded_options = None
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['recovery_code']._serialized_options = b'\200\001\001\272H\006r\004\020\001(@'
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['passkey_assertion']._loaded_options = None
+  _globals['_COMPLETEMFAREQUEST'].fields_by_name['passkey_assertion']._serialized_options = b'\200\001\001\272H\010r\006\020\001(\200\200\001'
+  _globals['_STARTPASSKEYLOGINREQUEST'].fields_by_name['identifier']._loaded_options = None
+  _globals['_STARTPASSKEYLOGINREQUEST'].fields_by_name['identifier']._serialized_options = b'\272H\005r\003(\300\002'
+  _globals['_STARTPASSKEYLOGINRESPONSE'].fields_by_name['challenge_token']._loaded_options = None
+  _globals['_STARTPASSKEYLOGINRESPONSE'].fields_by_name['challenge_token']._serialized_options = b'\200\001\001'
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['challenge_token']._loaded_options = None
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['challenge_token']._serialized_options = b'\200\001\001\272H\007r\005\020\001(\200\001'
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['passkey_assertion']._loaded_options = None
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['passkey_assertion']._serialized_options = b'\200\001\001\272H\010r\006\020\001(\200\200\001'
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['audience']._loaded_options = None
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['audience']._serialized_options = b'\272H\017r\r\030\377\0012\010^[!-~]*$'
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['scopes']._loaded_options = None
+  _globals['_FINISHPASSKEYLOGINREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\036\222\001\033\020@\030\001\"\025r\023\030\200\0012\016^[!#-\\[\\]-~]+$'
   _globals['_REFRESHREQUEST'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_REFRESHREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\200\001\001\272H\005r\003(\200@'
   _globals['_LOGOUTREQUEST'].fields_by_name['refresh_token']._loaded_options = None
@@ -65,28 +90,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['Register']._serialized_options = b'\252\273\030\002\010\001'
   _globals['_AUTHSERVICE'].methods_by_name['Login']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Login']._serialized_options = b'\252\273\030\002\010\001'
+  _globals['_AUTHSERVICE'].methods_by_name['CompleteMfa']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['CompleteMfa']._serialized_options = b'\252\273\030\002\010\001'
+  _globals['_AUTHSERVICE'].methods_by_name['StartPasskeyLogin']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['StartPasskeyLogin']._serialized_options = b'\252\273\030\002\010\001'
+  _globals['_AUTHSERVICE'].methods_by_name['FinishPasskeyLogin']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['FinishPasskeyLogin']._serialized_options = b'\252\273\030\002\010\001'
   _globals['_AUTHSERVICE'].methods_by_name['Refresh']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Refresh']._serialized_options = b'\252\273\030\002\010\001'
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\252\273\030\002\010\001'
-  _globals['_REGISTERREQUEST']._serialized_start=197
-  _globals['_REGISTERREQUEST']._serialized_end=527
-  _globals['_REGISTERRESPONSE']._serialized_start=529
-  _globals['_REGISTERRESPONSE']._serialized_end=636
-  _globals['_LOGINREQUEST']._serialized_start=639
-  _globals['_LOGINREQUEST']._serialized_end=889
-  _globals['_LOGINRESPONSE']._serialized_start=892
-  _globals['_LOGINRESPONSE']._serialized_end=1027
-  _globals['_MFACHALLENGE']._serialized_start=1029
-  _globals['_MFACHALLENGE']._serialized_end=1150
-  _globals['_REFRESHREQUEST']._serialized_start=1152
-  _globals['_REFRESHREQUEST']._serialized_end=1218
-  _globals['_REFRESHRESPONSE']._serialized_start=1220
-  _globals['_REFRESHRESPONSE']._serialized_end=1281
-  _globals['_LOGOUTREQUEST']._serialized_start=1283
-  _globals['_LOGOUTREQUEST']._serialized_end=1348
-  _globals['_LOGOUTRESPONSE']._serialized_start=1350
-  _globals['_LOGOUTRESPONSE']._serialized_end=1394
-  _globals['_AUTHSERVICE']._serialized_start=1397
-  _globals['_AUTHSERVICE']._serialized_end=1692
+  _globals['_REGISTERREQUEST']._serialized_start=220
+  _globals['_REGISTERREQUEST']._serialized_end=550
+  _globals['_REGISTERRESPONSE']._serialized_start=552
+  _globals['_REGISTERRESPONSE']._serialized_end=659
+  _globals['_LOGINREQUEST']._serialized_start=662
+  _globals['_LOGINREQUEST']._serialized_end=945
+  _globals['_LOGINRESPONSE']._serialized_start=948
+  _globals['_LOGINRESPONSE']._serialized_end=1083
+  _globals['_MFACHALLENGE']._serialized_start=1086
+  _globals['_MFACHALLENGE']._serialized_end=1320
+  _globals['_COMPLETEMFAREQUEST']._serialized_start=1323
+  _globals['_COMPLETEMFAREQUEST']._serialized_end=1585
+  _globals['_COMPLETEMFARESPONSE']._serialized_start=1587
+  _globals['_COMPLETEMFARESPONSE']._serialized_end=1652
+  _globals['_STARTPASSKEYLOGINREQUEST']._serialized_start=1654
+  _globals['_STARTPASSKEYLOGINREQUEST']._serialized_end=1722
+  _globals['_STARTPASSKEYLOGINRESPONSE']._serialized_start=1725
+  _globals['_STARTPASSKEYLOGINRESPONSE']._serialized_end=1900
+  _globals['_FINISHPASSKEYLOGINREQUEST']._serialized_start=1903
+  _globals['_FINISHPASSKEYLOGINREQUEST']._serialized_end=2196
+  _globals['_FINISHPASSKEYLOGINRESPONSE']._serialized_start=2198
+  _globals['_FINISHPASSKEYLOGINRESPONSE']._serialized_end=2270
+  _globals['_REFRESHREQUEST']._serialized_start=2272
+  _globals['_REFRESHREQUEST']._serialized_end=2338
+  _globals['_REFRESHRESPONSE']._serialized_start=2340
+  _globals['_REFRESHRESPONSE']._serialized_end=2401
+  _globals['_LOGOUTREQUEST']._serialized_start=2403
+  _globals['_LOGOUTREQUEST']._serialized_end=2468
+  _globals['_LOGOUTRESPONSE']._serialized_start=2470
+  _globals['_LOGOUTRESPONSE']._serialized_end=2514
+  _globals['_AUTHSERVICE']._serialized_start=2517
+  _globals['_AUTHSERVICE']._serialized_end=3103
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 Logging in and out."""
 
 from authn.v1 import account_pb2 as _account_pb2
+from authn.v1 import factor_pb2 as _factor_pb2
 from authn.v1 import session_pb2 as _session_pb2
 from authn.v1 import token_pb2 as _token_pb2
 from collections import abc as _abc
@@ -111,12 +112,17 @@ class LoginRequest(_message.Message):
     AUDIENCE_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
+    ACR_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
     """The user name or e-mail address, compared without regard to case."""
     password: _builtins.str
     """The password, in full."""
     audience: _builtins.str
     """The audience of the access token; empty means the server's default."""
+    acr: _builtins.str
+    """The level of assurance that the session must reach: `aal2`, or empty for whatever the account
+    has. An account without a second factor can't reach `aal2`.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The scopes of the access token."""
@@ -133,10 +139,11 @@ class LoginRequest(_message.Message):
         audience: _builtins.str = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         client: _session_pb2.Client | None = ...,
+        acr: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "client", b"client", "identifier", b"identifier", "password", b"password", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "audience", b"audience", "client", b"client", "identifier", b"identifier", "password", b"password", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,8 +189,139 @@ class MfaChallenge(_message.Message):
 
     CHALLENGE_TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    FACTOR_TYPES_FIELD_NUMBER: _builtins.int
+    PASSKEY_REQUEST_OPTIONS_FIELD_NUMBER: _builtins.int
     challenge_token: _builtins.str
     """Names the challenge; short-lived, bound to the account and the client."""
+    passkey_request_options: _builtins.str
+    """`PublicKeyCredentialRequestOptionsJSON` (WebAuthn Level 3, 5.1.10) to ask the browser with;
+    empty if the account has no passkey.
+    """
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the challenge ends."""
+
+    @_builtins.property
+    def factor_types(self) -> _containers.RepeatedScalarFieldContainer[_factor_pb2.FactorType.ValueType]:
+        """The kinds of factor that the account has, each named once. A recovery code does in place of
+        any.
+        """
+
+    def __init__(
+        self,
+        *,
+        challenge_token: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        factor_types: _abc.Iterable[_factor_pb2.FactorType.ValueType] | None = ...,
+        passkey_request_options: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge_token", b"challenge_token", "expire_time", b"expire_time", "factor_types", b"factor_types", "passkey_request_options", b"passkey_request_options"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MfaChallenge: _TypeAlias = MfaChallenge  # noqa: Y015
+
+@_typing.final
+class CompleteMfaRequest(_message.Message):
+    """A second factor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTP_CODE_FIELD_NUMBER: _builtins.int
+    RECOVERY_CODE_FIELD_NUMBER: _builtins.int
+    PASSKEY_ASSERTION_FIELD_NUMBER: _builtins.int
+    challenge_token: _builtins.str
+    """The challenge that Login gave."""
+    totp_code: _builtins.str
+    """The code that the authenticator app shows: six ASCII digits. Each works once."""
+    recovery_code: _builtins.str
+    """A recovery code; spaces, hyphens and case do not matter. Each works once."""
+    passkey_assertion: _builtins.str
+    """`AuthenticationResponseJSON` (WebAuthn Level 3, 5.1.8), the answer to
+    `passkey_request_options`.
+    """
+    def __init__(
+        self,
+        *,
+        challenge_token: _builtins.str = ...,
+        totp_code: _builtins.str = ...,
+        recovery_code: _builtins.str = ...,
+        passkey_assertion: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["factor", b"factor", "passkey_assertion", b"passkey_assertion", "recovery_code", b"recovery_code", "totp_code", b"totp_code"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge_token", b"challenge_token", "factor", b"factor", "passkey_assertion", b"passkey_assertion", "recovery_code", b"recovery_code", "totp_code", b"totp_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_factor: _TypeAlias = _typing.Literal["totp_code", "recovery_code", "passkey_assertion"]  # noqa: Y015
+    _WhichOneofArgType_factor: _TypeAlias = _typing.Literal["factor", b"factor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_factor) -> _WhichOneofReturnType_factor | None: ...
+
+Global___CompleteMfaRequest: _TypeAlias = CompleteMfaRequest  # noqa: Y015
+
+@_typing.final
+class CompleteMfaResponse(_message.Message):
+    """The login is complete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tokens(self) -> _token_pb2.TokenSet:
+        """The tokens of the new session."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _token_pb2.TokenSet | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteMfaResponse: _TypeAlias = CompleteMfaResponse  # noqa: Y015
+
+@_typing.final
+class StartPasskeyLoginRequest(_message.Message):
+    """A login by passkey."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
+    identifier: _builtins.str
+    """The user name or e-mail address if it is known already; empty lets the person choose among the
+    passkeys of their device.
+    """
+    def __init__(
+        self,
+        *,
+        identifier: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartPasskeyLoginRequest: _TypeAlias = StartPasskeyLoginRequest  # noqa: Y015
+
+@_typing.final
+class StartPasskeyLoginResponse(_message.Message):
+    """What the browser is to be asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REQUEST_OPTIONS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    challenge_token: _builtins.str
+    """Names the challenge; short-lived, bound to the client."""
+    request_options: _builtins.str
+    """`PublicKeyCredentialRequestOptionsJSON` (WebAuthn Level 3, 5.1.10)."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When the challenge ends."""
@@ -192,15 +330,82 @@ class MfaChallenge(_message.Message):
         self,
         *,
         challenge_token: _builtins.str = ...,
+        request_options: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge_token", b"challenge_token", "expire_time", b"expire_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge_token", b"challenge_token", "expire_time", b"expire_time", "request_options", b"request_options"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___MfaChallenge: _TypeAlias = MfaChallenge  # noqa: Y015
+Global___StartPasskeyLoginResponse: _TypeAlias = StartPasskeyLoginResponse  # noqa: Y015
+
+@_typing.final
+class FinishPasskeyLoginRequest(_message.Message):
+    """The browser's answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PASSKEY_ASSERTION_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    challenge_token: _builtins.str
+    """The challenge that StartPasskeyLogin gave."""
+    passkey_assertion: _builtins.str
+    """`AuthenticationResponseJSON` (WebAuthn Level 3, 5.1.8)."""
+    audience: _builtins.str
+    """The audience of the access token; empty means the server's default."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes of the access token."""
+
+    @_builtins.property
+    def client(self) -> _session_pb2.Client:
+        """The person's device or program."""
+
+    def __init__(
+        self,
+        *,
+        challenge_token: _builtins.str = ...,
+        passkey_assertion: _builtins.str = ...,
+        audience: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        client: _session_pb2.Client | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "challenge_token", b"challenge_token", "client", b"client", "passkey_assertion", b"passkey_assertion", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishPasskeyLoginRequest: _TypeAlias = FinishPasskeyLoginRequest  # noqa: Y015
+
+@_typing.final
+class FinishPasskeyLoginResponse(_message.Message):
+    """The login is complete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tokens(self) -> _token_pb2.TokenSet:
+        """The tokens of the new session."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _token_pb2.TokenSet | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishPasskeyLoginResponse: _TypeAlias = FinishPasskeyLoginResponse  # noqa: Y015
 
 @_typing.final
 class RefreshRequest(_message.Message):

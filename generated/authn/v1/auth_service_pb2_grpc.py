@@ -45,6 +45,21 @@ class AuthServiceStub:
                 request_serializer=authn_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
                 _registered_method=True)
+        self.CompleteMfa = channel.unary_unary(
+                '/authn.v1.AuthService/CompleteMfa',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaResponse.FromString,
+                _registered_method=True)
+        self.StartPasskeyLogin = channel.unary_unary(
+                '/authn.v1.AuthService/StartPasskeyLogin',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginResponse.FromString,
+                _registered_method=True)
+        self.FinishPasskeyLogin = channel.unary_unary(
+                '/authn.v1.AuthService/FinishPasskeyLogin',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginResponse.FromString,
+                _registered_method=True)
         self.Refresh = channel.unary_unary(
                 '/authn.v1.AuthService/Refresh',
                 request_serializer=authn_dot_v1_dot_auth__service__pb2.RefreshRequest.SerializeToString,
@@ -72,10 +87,42 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Opens a session. Every call that succeeds opens a new one.
+        """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
+        that succeeds opens a new one.
 
         Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-        TOO_MANY_ATTEMPTS, OVERLOADED.
+        INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteMfa(self, request, context):
+        """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
+        one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
+        the challenge.
+
+        Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
+        TOO_MANY_ATTEMPTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartPasskeyLogin(self, request, context):
+        """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
+        called with. Does not tell whether an account exists. Not idempotent.
+
+        Errors: TOO_MANY_ATTEMPTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishPasskeyLogin(self, request, context):
+        """Opens a session by passkey alone. Not idempotent.
+
+        Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,6 +160,21 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Login,
                     request_deserializer=authn_dot_v1_dot_auth__service__pb2.LoginRequest.FromString,
                     response_serializer=authn_dot_v1_dot_auth__service__pb2.LoginResponse.SerializeToString,
+            ),
+            'CompleteMfa': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteMfa,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaResponse.SerializeToString,
+            ),
+            'StartPasskeyLogin': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPasskeyLogin,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginResponse.SerializeToString,
+            ),
+            'FinishPasskeyLogin': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishPasskeyLogin,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginResponse.SerializeToString,
             ),
             'Refresh': grpc.unary_unary_rpc_method_handler(
                     servicer.Refresh,
@@ -180,6 +242,87 @@ class AuthService:
             '/authn.v1.AuthService/Login',
             authn_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
             authn_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteMfa(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/CompleteMfa',
+            authn_dot_v1_dot_auth__service__pb2.CompleteMfaRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.CompleteMfaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartPasskeyLogin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/StartPasskeyLogin',
+            authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishPasskeyLogin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/FinishPasskeyLogin',
+            authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,10 +40,30 @@ class AuthServiceStub:
     OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
-    """Opens a session. Every call that succeeds opens a new one.
+    """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
+    that succeeds opens a new one.
 
     Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-    TOO_MANY_ATTEMPTS, OVERLOADED.
+    INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+    """
+    CompleteMfa: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CompleteMfaRequest, _auth_service_pb2.CompleteMfaResponse]
+    """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
+    one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
+    the challenge.
+
+    Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
+    TOO_MANY_ATTEMPTS.
+    """
+    StartPasskeyLogin: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.StartPasskeyLoginRequest, _auth_service_pb2.StartPasskeyLoginResponse]
+    """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
+    called with. Does not tell whether an account exists. Not idempotent.
+
+    Errors: TOO_MANY_ATTEMPTS.
+    """
+    FinishPasskeyLogin: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.FinishPasskeyLoginRequest, _auth_service_pb2.FinishPasskeyLoginResponse]
+    """Opens a session by passkey alone. Not idempotent.
+
+    Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
     """
     Refresh: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshRequest, _auth_service_pb2.RefreshResponse]
     """Exchanges a refresh token for new tokens of the same session. A refresh token has one
@@ -70,10 +90,30 @@ class AuthServiceAsyncStub(AuthServiceStub):
     OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
-    """Opens a session. Every call that succeeds opens a new one.
+    """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
+    that succeeds opens a new one.
 
     Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-    TOO_MANY_ATTEMPTS, OVERLOADED.
+    INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+    """
+    CompleteMfa: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CompleteMfaRequest, _auth_service_pb2.CompleteMfaResponse]  # type: ignore[assignment]
+    """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
+    one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
+    the challenge.
+
+    Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
+    TOO_MANY_ATTEMPTS.
+    """
+    StartPasskeyLogin: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.StartPasskeyLoginRequest, _auth_service_pb2.StartPasskeyLoginResponse]  # type: ignore[assignment]
+    """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
+    called with. Does not tell whether an account exists. Not idempotent.
+
+    Errors: TOO_MANY_ATTEMPTS.
+    """
+    FinishPasskeyLogin: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.FinishPasskeyLoginRequest, _auth_service_pb2.FinishPasskeyLoginResponse]  # type: ignore[assignment]
+    """Opens a session by passkey alone. Not idempotent.
+
+    Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
     """
     Refresh: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshRequest, _auth_service_pb2.RefreshResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for new tokens of the same session. A refresh token has one
@@ -109,10 +149,48 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
-        """Opens a session. Every call that succeeds opens a new one.
+        """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
+        that succeeds opens a new one.
 
         Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-        TOO_MANY_ATTEMPTS, OVERLOADED.
+        INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteMfa(
+        self,
+        request: _auth_service_pb2.CompleteMfaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.CompleteMfaResponse, _abc.Awaitable[_auth_service_pb2.CompleteMfaResponse]]:
+        """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
+        one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
+        the challenge.
+
+        Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
+        TOO_MANY_ATTEMPTS.
+        """
+
+    @_abc_1.abstractmethod
+    def StartPasskeyLogin(
+        self,
+        request: _auth_service_pb2.StartPasskeyLoginRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.StartPasskeyLoginResponse, _abc.Awaitable[_auth_service_pb2.StartPasskeyLoginResponse]]:
+        """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
+        called with. Does not tell whether an account exists. Not idempotent.
+
+        Errors: TOO_MANY_ATTEMPTS.
+        """
+
+    @_abc_1.abstractmethod
+    def FinishPasskeyLogin(
+        self,
+        request: _auth_service_pb2.FinishPasskeyLoginRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.FinishPasskeyLoginResponse, _abc.Awaitable[_auth_service_pb2.FinishPasskeyLoginResponse]]:
+        """Opens a session by passkey alone. Not idempotent.
+
+        Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
         """
 
     @_abc_1.abstractmethod
