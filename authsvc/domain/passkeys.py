@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from authsvc.domain.identifiers import AccountId
+from authsvc.domain.factors import Enrolled, Enrolment
+from authsvc.domain.identifiers import AccountId, FactorId
 
 MAX_CREDENTIAL_ID_BYTES = 1023
 """WebAuthn Level 3, 4; as CTAP 2.1 has it."""
@@ -26,13 +27,10 @@ USER_HANDLE_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passkey:
-    """A public key credential of an account."""
+    """A public key credential of an account; when and as what it was enrolled, its `Factor` says."""
 
-    passkey_id: str
-    """What authsvc calls it; the authenticator does not know it."""
+    factor_id: FactorId
     account_id: AccountId
-    name: str
-    """What its owner calls it; may be empty."""
     credential_id: bytes
     """What the authenticator calls it. No two passkeys share one, whosoever they are."""
     user_handle: bytes
@@ -49,8 +47,6 @@ class Passkey:
     """Whether the private key may leave the device. Fixed for the credential's life."""
     backed_up: bool
     """Whether it had left it, as it last said."""
-    create_time: datetime
-    last_use_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +147,23 @@ class RelyingParty(Protocol):
 class PasskeyStore(Protocol):
     """Keeps passkeys in SQL. Fails closed: StoreUnavailable, and then nothing was written."""
 
+    def enrol(self, enrolment: Enrolment, passkey: Passkey) -> Enrolled:
+        """Make a passkey a factor; MUST be atomic.
+
+        Raises:
+            AccountNotFound: No such account, or its epoch is not the expected one.
+            FactorLimitReached: The account has as many passkeys as it may have.
+            InvalidFactor: The credential is a passkey already, be it of another account.
+
+        """
+
     def find(self, credential_id: bytes) -> Passkey | None:
         """Give the passkey that its authenticator calls so, or None."""
 
     def list(self, account_id: AccountId) -> Sequence[Passkey]:
         """Give the passkeys of an account, oldest first."""
 
-    def use(self, passkey_id: str, *, sign_count: int, backed_up: bool, now: datetime) -> bool:
+    def use(self, factor_id: FactorId, *, sign_count: int, backed_up: bool, now: datetime) -> bool:
         """Note a use; MUST be atomic, so that of two uses with one count the second is told.
 
         Returns:

@@ -5,7 +5,6 @@ import secrets
 import struct
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.domain.ceremonies import Fido2RelyingParty
-from authsvc.domain.identifiers import new_account_id
+from authsvc.domain.identifiers import new_account_id, new_factor_id
 from authsvc.domain.passkeys import TIME_TO_ANSWER, Passkey, PasskeyUser
 from authsvc.errors import InvalidFactor
 from tests.authenticator import (
@@ -72,9 +71,8 @@ def passkey_of(authenticator: Authenticator) -> Passkey:
     """Enrol a new passkey of the authenticator."""
     made = PARTY.verify_creation(authenticator.create(CREATION), challenge=CHALLENGE)
     return Passkey(
-        passkey_id="pk",
+        factor_id=new_factor_id(),
         account_id=new_account_id(),
-        name="",
         credential_id=made.credential_id,
         user_handle=HANDLE,
         public_key=made.public_key,
@@ -83,8 +81,6 @@ def passkey_of(authenticator: Authenticator) -> Passkey:
         transports=made.transports,
         backup_eligible=made.backup_eligible,
         backed_up=made.backed_up,
-        create_time=datetime.now(UTC),
-        last_use_time=None,
     )
 
 

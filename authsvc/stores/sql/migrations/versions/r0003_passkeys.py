@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002_passkeys"
-down_revision = "0001"
+revision = "0003_passkeys"
+down_revision = "0002_factors"
 
 _MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -20,9 +20,7 @@ def upgrade() -> None:
     """Make their table."""
     op.create_table(
         "passkeys",
-        sa.Column("passkey_id", _identifier(36), nullable=False),
-        sa.Column("account_id", _identifier(36), nullable=False),
-        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("factor_id", _identifier(36), nullable=False),
         sa.Column("credential_id", _exact_bytes(1023), nullable=False),
         sa.Column("user_handle", _exact_bytes(64), nullable=False),
         sa.Column("public_key", sa.LargeBinary, nullable=False),
@@ -31,19 +29,13 @@ def upgrade() -> None:
         sa.Column("transports", sa.Text, nullable=False),
         sa.Column("backup_eligible", sa.Boolean, nullable=False),
         sa.Column("backed_up", sa.Boolean, nullable=False),
-        sa.Column("create_time", sa.BigInteger, nullable=False),
-        sa.Column("last_use_time", sa.BigInteger),
-        sa.PrimaryKeyConstraint("passkey_id", name="pk_passkeys"),
+        sa.PrimaryKeyConstraint("factor_id", name="pk_passkeys"),
         sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.account_id"],
-            name="fk_passkeys_account_id",
-            ondelete="CASCADE",
+            ["factor_id"], ["factors.factor_id"], name="fk_passkeys_factor_id", ondelete="CASCADE"
         ),
         sa.UniqueConstraint("credential_id", name="uq_passkeys_credential_id"),
         **_MYSQL,
     )
-    op.create_index("ix_passkeys_account_id", "passkeys", ["account_id"])
 
 
 def downgrade() -> None:
