@@ -33,6 +33,9 @@ class Account:
     create_time: datetime
     update_time: datetime
     password_change_time: datetime | None
+    has_second_factor: bool = False
+    """True if it opens no session by one factor alone. Only `FactorStore` and its like change it,
+    with the epoch."""
 
 
 class _Unchanged(Enum):

@@ -20,6 +20,8 @@ class AttemptLimits:
     logins_per_peer: int = 1_000
     """Failed logins from one address in a window; many people share one."""
     registrations_per_peer: int = 1_000
+    second_factors_per_account: int = 10
+    """Wrong codes of one kind in a window, whatever the challenge, session or address."""
     window: timedelta = timedelta(minutes=5)
 
 
@@ -68,6 +70,18 @@ class Attempts:
         """
         limit = self._limits.registrations_per_peer
         with self._reserved(self._bucket("register-peer", peer, limit)):
+            yield
+
+    @contextmanager
+    def second_factor(self, account_id: str, *, factor: str) -> Iterator[None]:
+        """Try a second factor of an account. Each kind is counted apart, and apart from passwords.
+
+        Raises:
+            TooManyAttempts: No attempt is left.
+
+        """
+        limit = self._limits.second_factors_per_account
+        with self._reserved(self._bucket(f"factor {factor}", account_id, limit)):
             yield
 
     @contextmanager

@@ -14,6 +14,14 @@ class EventType(Enum):
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_DELETED = "account.deleted"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event's name
+    FACTOR_OFFERED = "factor.offered"
+    """The secret of an authenticator app was told; it counts for nothing yet."""
+    FACTOR_ENROLLED = "factor.enrolled"
+    FACTOR_DELETED = "factor.deleted"
+    FACTORS_RESET = "factors.reset"
+    FACTOR_USED = "factor.used"
+    RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
+    LOGIN_CHALLENGED = "login.challenged"
     LOGIN = "login"
     SESSION_REFRESHED = "session.refreshed"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105 - an event's name

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
@@ -19,7 +19,17 @@ from authsvc.domain.refresh_tokens import (
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.sessions import ClientInfo, RotationOutcome, Session, SessionStore
 from authsvc.domain.tokens import TokenIssuer
-from authsvc.errors import InvalidAudience, InvalidCredentials, InvalidGrant, InvalidScope
+from authsvc.errors import (
+    InsufficientUserAuthentication,
+    InvalidAudience,
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidScope,
+    TokenDefect,
+    TokenInactive,
+    TokenRequired,
+)
+from authsvc.verify.assurance import AAL2, acr_of, reaches
 
 RESERVED_SCOPES = "authsvc."
 """Scopes that begin so rule over authsvc itself."""
@@ -38,6 +48,8 @@ class GrantRequest:
     audience: str = ""
     scopes: tuple[str, ...] = ()
     client: ClientInfo = field(default_factory=ClientInfo)
+    acr: str = ""
+    """The level that the session must reach at least; empty for any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +140,36 @@ class Grants:
         self._policy.check_scopes(request.scopes, roles)
 
     def open(
-        self, call: Call, account: Account, request: GrantRequest, *, amr: tuple[str, ...]
+        self,
+        call: Call,
+        account: Account,
+        request: GrantRequest,
+        *,
+        amr: tuple[str, ...],
+        auth_time: datetime | None = None,
     ) -> Tokens:
-        """Open a new session for an account that has just proven itself.
+        """Open a new session for an account that has proven itself, with all the factors it has.
+
+        Whatever leads here: an account with a second factor gets no session without it (P-MFA-3).
+
+        Args:
+            call: Who asks.
+            account: For whom.
+            request: For what.
+            amr: How the account has proven itself.
+            auth_time: When it has; None for just now.
 
         Raises:
+            InsufficientUserAuthentication: The second factor or the wanted level is missing.
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             InvalidCredentials: The account was closed or changed meanwhile.
             StoreUnavailable: Nothing was opened.
 
         """
+        wanted = AAL2 if account.has_second_factor else request.acr
+        if not reaches(acr_of(amr), wanted):
+            raise InsufficientUserAuthentication(acr=wanted)
         self._policy.check_scopes(request.scopes, account.roles)
         nonce = secrets.token_bytes(NONCE_BYTES)
         now = self._clock()
@@ -155,7 +186,7 @@ class Grants:
             nonce_hash=hash_nonce(nonce),
             generation=0,
             create_time=now,
-            auth_time=now,
+            auth_time=auth_time or now,
             last_use_time=now,
             idle_lifetime=self._policy.idle_lifetime,
             absolute_expire_time=now + self._policy.absolute_lifetime,
@@ -166,6 +197,32 @@ class Grants:
             raise InvalidCredentials(detail)
         self._end_oldest(call, account, ended)
         return self._issue(session, nonce, now)
+
+    def renew(self, call: Call, account: Account, *, methods: tuple[str, ...] = ()) -> Tokens:
+        """Open a new session in the place of the one that made the call, which a change has ended.
+
+        It is for the same, and says of the login what the old one said, and the methods by which
+        more was proven now.
+
+        Raises:
+            TokenRequired: No account calls.
+            TokenInactive: The account was closed or changed meanwhile.
+            StoreUnavailable: Nothing was opened.
+
+        """
+        claims = call.claims
+        if claims is None:
+            raise TokenRequired
+        try:
+            return self.open(
+                call,
+                account,
+                GrantRequest(audience=claims.audience, scopes=claims.scopes),
+                amr=tuple(dict.fromkeys((*claims.amr, *methods))),
+                auth_time=datetime.fromtimestamp(claims.authenticated_at, UTC),
+            )
+        except InvalidCredentials:
+            raise TokenInactive(TokenDefect.EPOCH) from None
 
     def refresh(self, call: Call, refresh_token: str) -> Tokens:
         """Exchange a refresh token for its one successor and a new access token.

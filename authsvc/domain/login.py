@@ -9,7 +9,8 @@ from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.passwords import Passwords
-from authsvc.errors import AccountNotFound, InvalidCredentials
+from authsvc.domain.second_factor import MfaChallenge, SecondFactor
+from authsvc.errors import AccountNotFound, InsufficientUserAuthentication, InvalidCredentials
 
 PASSWORD = ("pwd",)
 """The authentication method of RFC 8176."""
@@ -26,6 +27,7 @@ class Login:
         attempts: Attempts,
         grants: Grants,
         record: EventSink,
+        second_factor: SecondFactor,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
@@ -33,15 +35,17 @@ class Login:
         self._attempts = attempts
         self._grants = grants
         self._record = record
+        self._second_factor = second_factor
         self._clock = clock
 
     def by_password(
         self, call: Call, identifier: str, password: str, request: GrantRequest
-    ) -> Tokens:
-        """Open a session for whoever knows the password.
+    ) -> Tokens | MfaChallenge:
+        """Open a session for whoever knows the password, or ask for the account's second factor.
 
         Raises:
             InvalidCredentials: Wrong identifier or password, or the account may not log in.
+            InsufficientUserAuthentication: The account can't reach the wanted level.
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             TooManyAttempts: Nothing was hashed.
@@ -52,6 +56,8 @@ class Login:
             account = self._check_password(call, identifier, password)
         self._grants.check(request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
+        if account.has_second_factor:
+            return self._second_factor.ask(call, account, request, amr=PASSWORD)
         return self.open_session(call, account, request, amr=PASSWORD)
 
     def open_session(
@@ -63,9 +69,16 @@ class Login:
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             InvalidCredentials: The account was closed or changed meanwhile.
+            InsufficientUserAuthentication: The methods do not reach the wanted level.
 
         """
-        tokens = self._grants.open(call, account, request, amr=amr)
+        try:
+            tokens = self._grants.open(call, account, request, amr=amr)
+        except InsufficientUserAuthentication:
+            reason = "no second factor"
+            subject = account.account_id
+            self._record(call.event(EventType.LOGIN, subject=subject, failure=reason))
+            raise
         self._record(
             call.event(EventType.LOGIN, subject=account.account_id, session_id=tokens.session_id)
         )

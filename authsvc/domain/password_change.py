@@ -7,9 +7,10 @@ from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
-from authsvc.domain.grants import GrantRequest, Grants, Tokens
+from authsvc.domain.grants import Grants, Tokens
 from authsvc.domain.login import PASSWORD
 from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.reauthentication import own_account, require_second_factor
 from authsvc.domain.revocation import Revoker
 from authsvc.errors import AccountNotFound, InvalidCredentials
 
@@ -46,16 +47,16 @@ class PasswordChange:
 
         Raises:
             TokenRequired: No account calls.
+            TokenInactive: Its token has died meanwhile.
+            InsufficientUserAuthentication: It logged in without its second factor.
             InvalidCredentials: The current password is wrong, or was changed meanwhile.
             PasswordRejected: The new password breaks the policy.
             TooManyAttempts: Nothing was hashed.
             Overloaded: Nothing was hashed.
 
         """
-        account = self._accounts.find(call.own_account())
-        if account is None or call.claims is None:
-            detail = "the account is gone"
-            raise InvalidCredentials(detail)
+        account = own_account(call, self._accounts)
+        require_second_factor(call, account, now=self._clock().timestamp())
         names = (account.username, account.email or "")
         self._password_policy.check(new, field="new_password", names=names)
         with self._attempts.own_password(account.username):
@@ -63,8 +64,7 @@ class PasswordChange:
             if not self._passwords.verify(current, stored, time_left=call.time_left()):
                 self._fail(call, account)
         account, revision = self._replace(call, account, new)
-        request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
-        tokens = self._grants.open(call, account, request, amr=PASSWORD)
+        tokens = self._grants.renew(call, account, methods=PASSWORD)
         self._record(
             call.event(
                 EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=tokens.session_id

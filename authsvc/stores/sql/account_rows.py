@@ -73,6 +73,7 @@ def account_from(row: Row[Any]) -> Account:
         create_time=row.create_time,
         update_time=row.update_time,
         password_change_time=row.password_change_time,
+        has_second_factor=row.has_second_factor,
     )
 
 

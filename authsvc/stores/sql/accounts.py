@@ -76,10 +76,7 @@ class SqlAccountStore:
         """Change an account and end its tokens, atomically; see `AccountStore.change`."""
 
         def work(connection: Connection) -> tuple[Account, Revocation | None]:
-            row = _lock(connection, account_id)
-            if expected_epoch is not None and row.epoch != expected_epoch:
-                message = "the account's epoch is not the expected one"
-                raise AccountNotFound(message)
+            row = lock_account(connection, account_id, expected_epoch=expected_epoch)
             values = changed_values(change, row, now)
             if end_tokens is not None:
                 values["epoch"] = row.epoch + 1
@@ -97,7 +94,7 @@ class SqlAccountStore:
         """Remove an account and end its tokens, atomically; see `AccountStore.delete`."""
 
         def work(connection: Connection) -> Revocation:
-            row = _lock(connection, account_id)
+            row = lock_account(connection, account_id)
             connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
             return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
 
@@ -112,14 +109,38 @@ class SqlAccountStore:
             return [account_from(row) for row in connection.execute(query)]
 
 
-def _lock(connection: Connection, account_id: AccountId) -> Row[Any]:
+def lock_account(
+    connection: Connection, account_id: AccountId, *, expected_epoch: int | None = None
+) -> Row[Any]:
+    """Give the row of an account, and hold up all who want to change it.
+
+    Raises:
+        AccountNotFound: No such account, or its epoch is not the expected one.
+
+    """
     row = connection.execute(
         select(accounts).where(accounts.c.account_id == account_id).with_for_update()
     ).first()
     if row is None:
         message = "there is no such account"
         raise AccountNotFound(message)
+    if expected_epoch is not None and row.epoch != expected_epoch:
+        message = "the account's epoch is not the expected one"
+        raise AccountNotFound(message)
     return row
+
+
+def raise_epoch_within(
+    connection: Connection, row: Row[Any], end_tokens: EndTokens, *, now: datetime, **values: object
+) -> tuple[Account, Revocation]:
+    """End the tokens of a locked account as part of a transaction, and set columns of it."""
+    this = accounts.c.account_id == row.account_id
+    epoch = row.epoch + 1
+    connection.execute(
+        update(accounts).where(this).values(epoch=epoch, update_time=now, **values)
+    )
+    account = account_from(connection.execute(select(accounts).where(this)).one())
+    return account, _end_tokens(connection, account.account_id, epoch, end_tokens, now)
 
 
 def _end_tokens(

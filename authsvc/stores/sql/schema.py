@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
@@ -72,6 +73,17 @@ def _identifier(length: int) -> TypeEngine[str]:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
+def _of_account(*, primary_key: bool = False) -> Column[str]:
+    """The account that a row belongs to, and is deleted with."""
+    return Column(
+        "account_id",
+        _identifier(36),
+        ForeignKey("accounts.account_id", ondelete="CASCADE"),
+        primary_key=primary_key,
+        nullable=False,
+    )
+
+
 _MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
@@ -105,6 +117,8 @@ accounts = Table(
     Column("create_time", Moment, nullable=False),
     Column("update_time", Moment, nullable=False),
     Column("password_change_time", Moment),
+    # Whether there are rows in factors: read with the account, changed with its epoch.
+    Column("has_second_factor", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("username_key"),
     Index(None, "email_key"),
     **_MYSQL,
@@ -181,6 +195,55 @@ api_keys = Table(
     Column("revoke_time", Moment),
     UniqueConstraint("secret_hash"),
     Index(None, "service_account"),
+    **_MYSQL,
+)
+
+factors = Table(
+    "factors",
+    metadata,
+    Column("factor_id", _identifier(36), primary_key=True),
+    _of_account(),
+    Column("type", String(16), nullable=False),
+    Column("display_name", String(128), nullable=False),
+    Column("create_time", Moment, nullable=False),
+    Column("last_use_time", Moment),
+    Index(None, "account_id"),
+    **_MYSQL,
+)
+
+totp_secrets = Table(
+    "totp_secrets",
+    metadata,
+    Column(
+        "factor_id",
+        _identifier(36),
+        ForeignKey("factors.factor_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("sealed_seed", LargeBinary, nullable=False),
+    # The latest step whose code was used; it only goes forward.
+    Column("last_step", BigInteger, nullable=False),
+    **_MYSQL,
+)
+
+totp_enrolments = Table(
+    "totp_enrolments",
+    metadata,
+    # One for an account.
+    _of_account(primary_key=True),
+    Column("factor_id", _identifier(36), nullable=False),
+    Column("display_name", String(128), nullable=False),
+    Column("sealed_seed", LargeBinary, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expire_time", Moment, nullable=False),
+    **_MYSQL,
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    _of_account(primary_key=True),
+    Column("code_hash", _exact_bytes(32), primary_key=True),
     **_MYSQL,
 )
 
