@@ -20,6 +20,9 @@ class AttemptLimits:
     logins_per_peer: int = 1_000
     """Failed logins from one address in a window; many people share one."""
     registrations_per_peer: int = 1_000
+    passkey_starts_per_peer: int = 10_000
+    """Ceremonies begun from one address in a window, most of them by pages that only offer them.
+    Each is kept in Redis for as long."""
     second_factors_per_account: int = 10
     """Wrong codes of one kind in a window, whatever the challenge, session or address."""
     window: timedelta = timedelta(minutes=5)
@@ -82,6 +85,28 @@ class Attempts:
         """
         limit = self._limits.second_factors_per_account
         with self._reserved(self._bucket(f"factor {factor}", account_id, limit)):
+            yield
+
+    def start_passkey(self, *, peer: str) -> None:
+        """Begin a ceremony.
+
+        Raises:
+            TooManyAttempts: The peer has begun as many as it may.
+
+        """
+        limit = self._limits.passkey_starts_per_peer
+        bucket = self._bucket("passkey-start-peer", peer, limit)
+        self._throttle.reserve((bucket,), now=self._clock())
+
+    @contextmanager
+    def passkey_login(self, *, peer: str) -> Iterator[None]:
+        """Try a passkey of whoever it is.
+
+        Raises:
+            TooManyAttempts: No attempt is left.
+
+        """
+        with self._reserved(self._bucket("login-peer", peer, self._limits.logins_per_peer)):
             yield
 
     @contextmanager

@@ -53,7 +53,9 @@ class MfaChallenge:
 class FactorCheck(Protocol):
     """Knows one kind of proof."""
 
-    def check(self, account_id: AccountId, proof: str, *, challenge: Challenge) -> tuple[str, ...]:
+    def check(
+        self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge
+    ) -> tuple[str, ...]:
         """Accept a proof of the account's, once, and give its methods (RFC 8176).
 
         Raises:
@@ -69,7 +71,14 @@ class TotpCheck:
         self._store = store
         self._clock = clock
 
-    def check(self, account_id: AccountId, proof: str, *, challenge: Challenge) -> tuple[str, ...]:  # noqa: ARG002 - a code answers any challenge
+    def check(
+        self,
+        call: Call,  # noqa: ARG002 - what becomes of a code is told by the caller of this
+        account_id: AccountId,
+        proof: str,
+        *,
+        challenge: Challenge,  # noqa: ARG002 - a code answers any challenge
+    ) -> tuple[str, ...]:
         """See FactorCheck."""
         now = self._clock()
         for secret in self._store.secrets(account_id):
@@ -86,7 +95,14 @@ class RecoveryCodeCheck:
     def __init__(self, *, store: FactorStore) -> None:
         self._store = store
 
-    def check(self, account_id: AccountId, proof: str, *, challenge: Challenge) -> tuple[str, ...]:  # noqa: ARG002 - a code answers any challenge
+    def check(
+        self,
+        call: Call,  # noqa: ARG002 - what becomes of a code is told by the caller of this
+        account_id: AccountId,
+        proof: str,
+        *,
+        challenge: Challenge,  # noqa: ARG002 - a code answers any challenge
+    ) -> tuple[str, ...]:
         """See FactorCheck."""
         detail = "wrong recovery code"
         try:
@@ -187,7 +203,7 @@ class SecondFactor:
     ) -> tuple[str, ...]:
         account_id, kind = account.account_id, proof.kind
         try:
-            methods = self._checks[kind].check(account_id, proof.text, challenge=challenge)
+            methods = self._checks[kind].check(call, account_id, proof.text, challenge=challenge)
         except InvalidFactor as refusal:
             self._fail(call, account, refusal)
         self._record(call.event(EventType.FACTOR_USED, subject=account_id, note=kind.value))
