@@ -4,10 +4,11 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, policies, revoking
+from authsvc import authenticating, policies, revoking, second_factors
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.attempts import AttemptLimits, Attempts
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
@@ -31,6 +32,7 @@ from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.stores.redis.throttles import RedisThrottle
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
@@ -45,6 +47,7 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
+from authsvc.transport.factor_service import FactorService
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -119,10 +122,24 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         record=record,
         clock=now,
     )
+    attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=now)
+    factors = second_factors.put_together(
+        config,
+        engine=engine,
+        sealer=sealer,
+        redis=redis,
+        accounts=accounts,
+        attempts=attempts,
+        grants=grants,
+        revoker=revoker,
+        record=record,
+        clock=now,
+    )
     proving = authenticating.put_together(
         config,
         accounts=accounts,
-        redis=redis,
+        attempts=attempts,
+        second_factor=factors.second_factor,
         grants=grants,
         revoker=revoker,
         metrics=metrics,
@@ -156,6 +173,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             login=proving.login,
             registration=proving.registration,
             grants=grants,
+            second_factor=factors.second_factor,
             verification=verification,
         ),
         token=TokenService(
@@ -180,6 +198,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             password_policy=proving.password_policy,
             page_key=page_key,
         ),
+        factor=FactorService(directory=factors.directory, totp=factors.totp),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )
@@ -206,6 +225,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            factors.totp_store.purge(now())
 
     return App(
         config=config,

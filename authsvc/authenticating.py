@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from authsvc import policies
 from authsvc.config import Config
 from authsvc.domain.accounts import AccountStore
-from authsvc.domain.attempts import AttemptLimits, Attempts
+from authsvc.domain.attempts import Attempts
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
@@ -14,9 +14,8 @@ from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.passwords import PasswordPolicy, Passwords
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
+from authsvc.domain.second_factor import SecondFactor
 from authsvc.metrics import Metrics
-from authsvc.stores.redis.connection import RedisConnection
-from authsvc.stores.redis.throttles import RedisThrottle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,8 @@ def put_together(
     config: Config,
     *,
     accounts: AccountStore,
-    redis: RedisConnection,
+    attempts: Attempts,
+    second_factor: SecondFactor,
     grants: Grants,
     revoker: Revoker,
     metrics: Metrics,
@@ -44,12 +44,12 @@ def put_together(
     """Put them together."""
     passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
     policy = PasswordPolicy(min_length=config.password_min_length)
-    attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=clock)
     login = Login(
         accounts=accounts,
         passwords=passwords,
         attempts=attempts,
         grants=grants,
+        second_factor=second_factor,
         record=record,
         clock=clock,
     )

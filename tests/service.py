@@ -13,6 +13,7 @@ import grpc
 from authn.v1.account_service_pb2_grpc import AccountServiceStub
 from authn.v1.auth_service_pb2 import LoginRequest, RegisterRequest, RegisterResponse
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
+from authn.v1.factor_service_pb2_grpc import FactorServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
 from authn.v1.session_service_pb2_grpc import SessionServiceStub
 from authn.v1.token_pb2 import TokenSet
@@ -57,6 +58,7 @@ class Service:
     token: TokenServiceStub
     session: SessionServiceStub
     account: AccountServiceStub
+    factor: FactorServiceStub
     key: KeyServiceStub
 
     def register(self, **fields: Any) -> RegisterResponse:
@@ -104,6 +106,7 @@ def running(
                 token=TokenServiceStub(channel),
                 session=SessionServiceStub(channel),
                 account=AccountServiceStub(channel),
+                factor=FactorServiceStub(channel),
                 key=KeyServiceStub(channel),
             )
     finally:

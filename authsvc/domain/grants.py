@@ -198,11 +198,21 @@ class Grants:
         self._end_oldest(call, account, ended)
         return self._issue(session, nonce, now)
 
-    def renew(self, call: Call, account: Account, *, methods: tuple[str, ...] = ()) -> Tokens:
+    def renew(
+        self,
+        call: Call,
+        account: Account,
+        *,
+        methods: tuple[str, ...] = (),
+        auth_time: datetime | None = None,
+    ) -> Tokens:
         """Open a new session in the place of the one that made the call, which a change has ended.
 
-        It is for the same, and says of the login what the old one said, and the methods by which
-        more was proven now.
+        Args:
+            call: The call; the new session is for the same.
+            account: The account after the change.
+            methods: How more was proven than at the login.
+            auth_time: When everything was proven anew; None if that is still the login.
 
         Raises:
             TokenRequired: No account calls.
@@ -219,7 +229,7 @@ class Grants:
                 account,
                 GrantRequest(audience=claims.audience, scopes=claims.scopes),
                 amr=tuple(dict.fromkeys((*claims.amr, *methods))),
-                auth_time=datetime.fromtimestamp(claims.authenticated_at, UTC),
+                auth_time=auth_time or datetime.fromtimestamp(claims.authenticated_at, UTC),
             )
         except InvalidCredentials:
             raise TokenInactive(TokenDefect.EPOCH) from None

@@ -64,7 +64,9 @@ class PasswordChange:
             if not self._passwords.verify(current, stored, time_left=call.time_left()):
                 self._fail(call, account)
         account, revision = self._replace(call, account, new)
-        tokens = self._grants.renew(call, account, methods=PASSWORD)
+        # Of two factors only one was proven anew: then the login is still when both were.
+        auth_time = None if account.has_second_factor else self._clock()
+        tokens = self._grants.renew(call, account, methods=PASSWORD, auth_time=auth_time)
         self._record(
             call.event(
                 EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=tokens.session_id

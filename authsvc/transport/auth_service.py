@@ -1,5 +1,7 @@
 """AuthService: between its messages and login, registration, grants and their ends."""
 
+from dataclasses import replace
+
 import grpc
 from authn.v1 import auth_service_pb2 as pb
 from authn.v1.auth_service_pb2_grpc import AuthServiceServicer
@@ -7,9 +9,17 @@ from authn.v1.auth_service_pb2_grpc import AuthServiceServicer
 from authsvc.domain.grants import GrantRequest, Grants
 from authsvc.domain.login import Login
 from authsvc.domain.registration import NewAccount, Registration
+from authsvc.domain.second_factor import MfaChallenge, Proof, ProofKind, SecondFactor
 from authsvc.domain.verification import Verification
 from authsvc.transport.context import current_call
-from authsvc.transport.messages import account_message, client_info, token_set
+from authsvc.transport.messages import account_message, client_info, mfa_challenge, token_set
+
+
+_PROOFS = {
+    "totp_code": ProofKind.TOTP,
+    "recovery_code": ProofKind.RECOVERY_CODE,
+    "passkey_assertion": ProofKind.PASSKEY,
+}
 
 
 class AuthService(AuthServiceServicer):
@@ -21,11 +31,13 @@ class AuthService(AuthServiceServicer):
         login: Login,
         registration: Registration,
         grants: Grants,
+        second_factor: SecondFactor,
         verification: Verification,
     ) -> None:
         self._login = login
         self._registration = registration
         self._grants = grants
+        self._second_factor = second_factor
         self._verification = verification
 
     def Register(self, request: pb.RegisterRequest, _: grpc.ServicerContext) -> pb.RegisterResponse:
@@ -36,10 +48,23 @@ class AuthService(AuthServiceServicer):
         return pb.RegisterResponse(account=account_message(account), tokens=token_set(tokens))
 
     def Login(self, request: pb.LoginRequest, _: grpc.ServicerContext) -> pb.LoginResponse:
-        tokens = self._login.by_password(
-            current_call(), request.identifier, request.password, _grant(request)
+        outcome = self._login.by_password(
+            current_call(),
+            request.identifier,
+            request.password,
+            replace(_grant(request), acr=request.acr),
         )
-        return pb.LoginResponse(tokens=token_set(tokens))
+        if isinstance(outcome, MfaChallenge):
+            return pb.LoginResponse(mfa_challenge=mfa_challenge(outcome))
+        return pb.LoginResponse(tokens=token_set(outcome))
+
+    def CompleteMfa(
+        self, request: pb.CompleteMfaRequest, _: grpc.ServicerContext
+    ) -> pb.CompleteMfaResponse:
+        tokens = self._second_factor.complete(
+            current_call(), request.challenge_token, _proof(request)
+        )
+        return pb.CompleteMfaResponse(tokens=token_set(tokens))
 
     def Refresh(self, request: pb.RefreshRequest, _: grpc.ServicerContext) -> pb.RefreshResponse:
         tokens = self._grants.refresh(current_call(), request.refresh_token)
@@ -48,6 +73,11 @@ class AuthService(AuthServiceServicer):
     def Logout(self, request: pb.LogoutRequest, _: grpc.ServicerContext) -> pb.LogoutResponse:
         revision = self._verification.end_session(current_call(), request.refresh_token)
         return pb.LogoutResponse(revision=revision)
+
+
+def _proof(request: pb.CompleteMfaRequest) -> Proof:
+    name = request.WhichOneof("factor") or ""
+    return Proof(_PROOFS[name], getattr(request, name))
 
 
 def _grant(request: pb.RegisterRequest | pb.LoginRequest) -> GrantRequest:
