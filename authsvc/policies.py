@@ -3,9 +3,10 @@
 from pydantic import SecretStr
 
 from authsvc.config import Config
+from authsvc.domain.challenges import CHALLENGE_LIFETIME
 from authsvc.domain.grants import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
-from authsvc.domain.passkeys import TIME_TO_ANSWER, RelyingParty
+from authsvc.domain.passkeys import RelyingParty
 from authsvc.domain.passwords import Argon2Profile
 from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes
 from authsvc.transport.server import Limits
@@ -62,7 +63,7 @@ def relying_party(config: Config) -> RelyingParty | None:
         rp_id=config.webauthn_rp_id,
         name=config.webauthn_rp_name or config.webauthn_rp_id,
         origins=config.passkey_origins(),
-        time_to_answer=TIME_TO_ANSWER,
+        time_to_answer=CHALLENGE_LIFETIME,
     )
 
 

@@ -94,7 +94,5 @@ class PasskeyCheck:
         """Refuse what a copy of the private key could have signed (WebAuthn Level 3, 6.1.1)."""
         reason = "the sign count did not grow"
         subject = passkey.account_id
-        self._record(
-            call.event(EventType.PASSKEY_CLONE_SUSPECTED, subject=subject, failure=reason)
-        )
+        self._record(call.event(EventType.PASSKEY_CLONE_SUSPECTED, subject=subject, failure=reason))
         raise InvalidFactor(reason)

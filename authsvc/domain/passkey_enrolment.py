@@ -66,9 +66,7 @@ class PasskeyEnrolment:
             expire_time=self._challenges.expire_time(),
         )
         existing = self._store.list(account.account_id)
-        user = PasskeyUser(
-            user_handle=_user_handle(existing, challenge), username=account.username
-        )
+        user = PasskeyUser(user_handle=_user_handle(existing, challenge), username=account.username)
         return AskedPasskey(
             token=self._challenges.give(challenge),
             options=party.creation_options(challenge.nonce, user, existing=existing),

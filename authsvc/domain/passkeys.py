@@ -6,7 +6,7 @@ are: two factors in one. Here only its public half is known.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from authsvc.domain.factors import Enrolled, Enrolment
@@ -14,15 +14,6 @@ from authsvc.domain.identifiers import AccountId, FactorId
 
 MAX_CREDENTIAL_ID_BYTES = 1023
 """WebAuthn Level 3, 4; as CTAP 2.1 has it."""
-
-CHALLENGE_BYTES = 32
-"""WebAuthn Level 3, 13.4.3 asks for 16 at least."""
-
-TIME_TO_ANSWER = timedelta(minutes=5)
-"""How long a challenge lives: long enough to look for a key, as WebAuthn Level 3, 15.1 has it."""
-
-USER_HANDLE_BYTES = 32
-"""WebAuthn allows 64; 128 random bits would do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,7 +229,10 @@ def _metadata(error: AuthError) -> dict[str, str]:
     if not isinstance(error, errors.InsufficientUserAuthentication):
         return {}
     max_age = error.max_age
-    wanted = {"acr": error.acr, "max_age": "" if max_age is None else f"{max_age.total_seconds():.0f}"}
+    wanted = {
+        "acr": error.acr,
+        "max_age": "" if max_age is None else f"{max_age.total_seconds():.0f}",
+    }
     return {name: value for name, value in wanted.items() if value}
 
 

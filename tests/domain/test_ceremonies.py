@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.domain.ceremonies import Fido2RelyingParty
+from authsvc.domain.challenges import CHALLENGE_LIFETIME
 from authsvc.domain.identifiers import new_account_id, new_factor_id
-from authsvc.domain.passkeys import TIME_TO_ANSWER, Passkey, PasskeyUser
+from authsvc.domain.passkeys import Passkey, PasskeyUser
 from authsvc.errors import InvalidFactor
 from tests.authenticator import (
     AT,
@@ -37,7 +38,7 @@ CHALLENGE = secrets.token_bytes(32)
 HANDLE = secrets.token_bytes(32)
 USER = PasskeyUser(user_handle=HANDLE, username="alice")
 PARTY = Fido2RelyingParty(
-    rp_id=RP_ID, name="Example", origins=[ORIGIN], time_to_answer=TIME_TO_ANSWER
+    rp_id=RP_ID, name="Example", origins=[ORIGIN], time_to_answer=CHALLENGE_LIFETIME
 )
 CREATION = PARTY.creation_options(CHALLENGE, USER, existing=())
 REQUEST = PARTY.request_options(CHALLENGE)

@@ -47,7 +47,9 @@ WRONG = {
 
 
 @pytest.fixture(name="patient", scope="session")
-def _patient(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Server]]:
+def _patient(
+    transport: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Server]]:
     """A service of these tests' own, and its Redis."""
     data = Path(tmp_path_factory.mktemp("passkeys"))
     with valkey() as server, running(data=data, redis_url=server.url) as service:
@@ -172,7 +174,15 @@ def test_p_thr_3_the_start_of_a_login_does_not_tell_who_has_an_account(
     ada: Person, service: Service
 ) -> None:
     without = service.register(email="none@passkeys.test").account.username
-    names = ("", ada.username, without, "none@passkeys.test", "nobody-at-all", "nobody@x.test", "\0")
+    names = (
+        "",
+        ada.username,
+        without,
+        "none@passkeys.test",
+        "nobody-at-all",
+        "nobody@x.test",
+        "\0",
+    )
     answers = [ada.start_login(name) for name in names]
     assert len({shape(answer.request_options) for answer in answers}) == 1
     assert len({len(answer.challenge_token) for answer in answers}) == 1
@@ -264,7 +274,10 @@ def test_p_mfa_3_no_challenge_does_for_another_purpose_account_or_client(
         ask = getattr(options, "request_options", "") or options.passkey_request_options
         answer = ada.authenticator.get(ask)
         assert outcome(lambda: ada.finish_login(started, answer)) == "INVALID_CHALLENGE"
-        assert outcome(lambda: ada.second(started, answer)) in {"INVALID_CHALLENGE", "INVALID_FACTOR"}
+        assert outcome(lambda: ada.second(started, answer)) in {
+            "INVALID_CHALLENGE",
+            "INVALID_FACTOR",
+        }
     foreign = bob.password() if bob.enrol() else None
     assert foreign is not None
     answer = ada.authenticator.get(ada.password().passkey_request_options)

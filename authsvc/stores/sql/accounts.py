@@ -136,9 +136,7 @@ def raise_epoch_within(
     """End the tokens of a locked account as part of a transaction, and set columns of it."""
     this = accounts.c.account_id == row.account_id
     epoch = row.epoch + 1
-    connection.execute(
-        update(accounts).where(this).values(epoch=epoch, update_time=now, **values)
-    )
+    connection.execute(update(accounts).where(this).values(epoch=epoch, update_time=now, **values))
     account = account_from(connection.execute(select(accounts).where(this)).one())
     return account, _end_tokens(connection, account.account_id, epoch, end_tokens, now)
 

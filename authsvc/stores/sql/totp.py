@@ -79,9 +79,7 @@ class SqlTotpStore:
         )
         with read(self._engine) as connection:
             rows = connection.execute(query).all()
-        return [
-            TotpSecret(FactorId(row.factor_id), self._seed(row), row.last_step) for row in rows
-        ]
+        return [TotpSecret(FactorId(row.factor_id), self._seed(row), row.last_step) for row in rows]
 
     def use(self, factor_id: FactorId, *, step: int, now: datetime) -> bool:
         """Move the last step forward; of calls at once for one step one gets True."""
