@@ -25,9 +25,8 @@ class PasskeyCheck:
         self._record = record
         self._clock = clock
 
-    @property
-    def party(self) -> RelyingParty:
-        """Who asks.
+    def require_party(self) -> RelyingParty:
+        """Give who asks for passkeys here.
 
         Raises:
             PasskeysNotServed: Nobody does.
@@ -40,7 +39,7 @@ class PasskeyCheck:
     def request_options(self, account_id: AccountId, nonce: bytes) -> str:
         """Give what the browser is to be asked for a passkey of the account; "" if it has none."""
         own = self._store.list(account_id) if self._party is not None else ()
-        return self.party.request_options(nonce, allowed=own) if own else ""
+        return self.require_party().request_options(nonce, allowed=own) if own else ""
 
     def check(
         self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge
@@ -61,7 +60,7 @@ class PasskeyCheck:
             InvalidFactor: It is malformed, or there is no such passkey.
 
         """
-        assertion = self.party.read_assertion(proof)
+        assertion = self.require_party().read_assertion(proof)
         passkey = self._store.find(assertion.credential_id)
         if passkey is None:
             detail = "unknown passkey"
@@ -80,7 +79,7 @@ class PasskeyCheck:
             InvalidFactor: It proves nothing, or the passkey may have been copied.
 
         """
-        use = self.party.verify_assertion(assertion, passkey, challenge=challenge.nonce)
+        use = self.require_party().verify_assertion(assertion, passkey, challenge=challenge.nonce)
         is_noted = self._store.use(
             passkey.factor_id,
             sign_count=use.sign_count,

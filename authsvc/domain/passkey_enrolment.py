@@ -53,7 +53,7 @@ class PasskeyEnrolment:
             TooManyAttempts: The peer asks too often.
 
         """
-        party = self._passkeys.party
+        party = self._passkeys.require_party()
         account = self._reauthentication.require(call)
         self._enrolment.check_limit(account, FactorType.PASSKEY)
         self._attempts.start_passkey(peer=call.peer)
@@ -86,7 +86,7 @@ class PasskeyEnrolment:
             FactorLimitReached: The account has as many passkeys as it may have.
 
         """
-        party = self._passkeys.party
+        party = self._passkeys.require_party()
         account = self._reauthentication.require(call)
         challenge = self._take(call, account, token)
         try:

@@ -57,7 +57,7 @@ class PasskeyLogin:
             TooManyAttempts: The peer asks too often.
 
         """
-        party = self._passkeys.party
+        party = self._passkeys.require_party()
         self._attempts.start_passkey(peer=call.peer)
         challenge = Challenge(
             purpose=ChallengePurpose.PASSKEY_LOGIN,
@@ -85,6 +85,7 @@ class PasskeyLogin:
             InvalidScope: A scope may not be granted.
 
         """
+        self._passkeys.require_party()
         challenge = self._challenges.find(call, token, ChallengePurpose.PASSKEY_LOGIN)
         with self._attempts.passkey_login(peer=call.peer):
             self._challenges.spend(token)

@@ -18,7 +18,7 @@ MAX_CREDENTIAL_ID_BYTES = 1023
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passkey:
-    """A public key credential of an account; when and as what it was enrolled, its `Factor` says."""
+    """A public key credential of an account. What its owner calls it, its `Factor` says."""
 
     factor_id: FactorId
     account_id: AccountId

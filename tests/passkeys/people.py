@@ -1,6 +1,8 @@
 """People with authenticators, who enrol passkeys and log in by them."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from authn.v1.auth_service_pb2 import (
@@ -22,6 +24,7 @@ from authn.v1.token_service_pb2 import VerifyTokenRequest
 
 from tests.authenticator import HONEST, Authenticator, Twist
 from tests.service import PASSWORD, Service, bearer
+from tests.transport.calls import outcome
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -111,3 +114,9 @@ class Person:
 def shape(options: str) -> str:
     """Options without the one thing that is different each time."""
     return json.dumps({**json.loads(options), "challenge": "-"})
+
+
+def all_at_once(call: Callable[[], object], times: int = 50) -> list[str]:
+    """The outcomes of many calls that are made together."""
+    with ThreadPoolExecutor(16) as threads:
+        return list(threads.map(lambda _: outcome(call), range(times)))
