@@ -127,6 +127,23 @@ def delete(
     typer.echo(f"The account is gone as of revision {answer.revision}.")
 
 
+@app.command("reset-factors")
+def reset_factors(
+    account_id: AccountArgument, *, yes: Yes = False, server: Server = DEFAULT_SERVER
+) -> None:
+    """Take away all second factors of somebody who has lost them. Ends their sessions."""
+    from authn.v1.factor_service_pb2 import ResetFactorsRequest  # noqa: PLC0415
+    from authn.v1.factor_service_pb2_grpc import FactorServiceStub  # noqa: PLC0415
+
+    from authsvc.cli.connection import connected  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm("From then on the password alone opens the account. Go on?", abort=True)
+    with connected(server) as channel:
+        answer = FactorServiceStub(channel).ResetFactors(ResetFactorsRequest(account_id=account_id))
+    typer.echo(f"The factors are gone as of revision {answer.revision}.")
+
+
 def _read_password() -> str:
     """Ask for the password, or read the first line of standard input; never an argument."""
     if sys.stdin.isatty():

@@ -21,7 +21,7 @@ from authsvc.errors import InvalidChallenge, InvalidCredentials, InvalidFactor
 from authsvc.verify.assurance import MULTI_FACTOR
 
 ONE_TIME_CODE = ("otp",)
-"""The authentication method of RFC 8176 of codes that work once, shown by an app or written down."""
+"""The method (RFC 8176) of codes that work once, be they shown by an app or written down."""
 
 
 class ProofKind(Enum):

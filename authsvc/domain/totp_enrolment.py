@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
@@ -136,7 +137,7 @@ class TotpEnrolment:
             keep=lambda enrolment: self._store.enrol(enrolment, pending, step=step),
         )
 
-    def _fail(self, call: Call, pending: PendingTotp) -> None:
+    def _fail(self, call: Call, pending: PendingTotp) -> NoReturn:
         reason = "wrong totp code"
         self._record(
             call.event(EventType.FACTOR_ENROLLED, subject=pending.account_id, failure=reason)
