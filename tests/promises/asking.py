@@ -1,5 +1,7 @@
 """What the tests of the promises ask a service, and how they read its answers."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import grpc
@@ -8,6 +10,7 @@ from authn.v1.token_pb2 import TokenClaims, TokenSet
 from authn.v1.token_service_pb2 import VerifyTokenRequest
 
 from tests.service import Service, reason
+from tests.stores.races import at_once
 
 
 class Pair(NamedTuple):
@@ -63,3 +66,19 @@ def events(service: Service, kind: str) -> int:
     ).decode()
     lines = [line for line in body.splitlines() if line.startswith("authsvc_events_total{")]
     return sum(int(float(line.split()[-1])) for line in lines if f'type="{kind}"' in line)
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """Give the reason for which a call is refused; "" if it is not."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return reason(error)
+    return ""
+
+
+def reasons(calls: list[Callable[[], object]]) -> list[str]:
+    """Call all at once; give the reason for which each is refused."""
+    outcomes = at_once([partial(refusal, call) for call in calls])
+    assert all(isinstance(outcome, str) for outcome in outcomes)
+    return [str(outcome) for outcome in outcomes]

@@ -2,14 +2,18 @@
 
 import base64
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pyotp
 from authn.v1.auth_service_pb2 import CompleteMfaRequest, LoginRequest
-from authn.v1.factor_service_pb2 import ConfirmTotpRequest, EnrollTotpRequest
+from authn.v1.factor_pb2 import Factor
+from authn.v1.factor_service_pb2 import (
+    ConfirmTotpRequest,
+    EnrollTotpRequest,
+    ListFactorsRequest,
+)
 from authn.v1.token_pb2 import TokenSet
 
-from authsvc.domain.totp import PERIOD, step_at
+from authsvc.domain.totp import step_at
 from tests.service import PASSWORD, Service, bearer
 
 
@@ -77,6 +81,16 @@ def complete(service: Service, challenge_token: str, **proof: str) -> TokenSet:
     return service.auth.CompleteMfa(request).tokens
 
 
-def steps_later(steps: int) -> timedelta:
-    """How long so many codes take."""
-    return timedelta(seconds=steps * PERIOD)
+def confirm(
+    service: Service, factor_id: str, secret: str, me: tuple[tuple[str, str], ...]
+) -> TokenSet:
+    """Confirm an app by its present code."""
+    code = pyotp.TOTP(secret).at(service.clock())
+    request = ConfirmTotpRequest(factor_id=factor_id, totp_code=code)
+    return service.factor.ConfirmTotp(request, metadata=me).tokens
+
+
+def listed(service: Service, owner: Owner) -> tuple[list[Factor], int]:
+    """An administrator's view of somebody's factors."""
+    found = service.factor.ListFactors(ListFactorsRequest(account_id=owner.account_id))
+    return list(found.factors), found.recovery_codes_left

@@ -1,0 +1,318 @@
+"""A change of factors ends what went before, and needs its owner there (P-REV-4, P-MFA-3)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import grpc
+import pytest
+from authn.v1.account_service_pb2 import (
+    ChangePasswordRequest,
+    DeleteAccountRequest,
+    DisableAccountRequest,
+    EnableAccountRequest,
+    GetAccountRequest,
+)
+from authn.v1.factor_service_pb2 import (
+    ConfirmTotpRequest,
+    DeleteFactorRequest,
+    EnrollTotpRequest,
+    RegenerateRecoveryCodesRequest,
+    ResetFactorsRequest,
+)
+from authn.v1.session_service_pb2 import RevokeAllSessionsRequest
+from authn.v1.token_pb2 import TokenSet
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
+from sqlalchemy import update
+
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.schema import accounts
+from authsvc.stores.sql.transactions import write
+from tests.promises.asking import Pair, is_dead, reasons, refresh, refusal, verify
+from tests.promises.phone import Owner, challenge, complete, confirm, enrol, listed
+from tests.service import PASSWORD, Service, bearer, reason
+from tests.stores.hot.servers import Server
+
+OTHER_PASSWORD = PASSWORD + " and more"
+
+
+def test_p_mfa_3_what_was_opened_before_the_enrolment_is_dead(pair: Pair) -> None:
+    registered = pair.first.register()
+    me = bearer(registered.tokens.access_token)
+    elsewhere = pair.second.login(registered.account.username)
+    new = pair.first.factor.EnrollTotp(EnrollTotpRequest(display_name="phone"), metadata=me)
+    assert not is_dead(pair.first, elsewhere)
+
+    confirm(pair.first, new.factor_id, new.secret, me)
+
+    for service in pair:
+        assert is_dead(service, registered.tokens)
+        assert is_dead(service, elsewhere)
+
+
+# What ends a challenge
+
+
+def _disable(service: Service, owner: Owner) -> None:
+    service.account.DisableAccount(DisableAccountRequest(account_id=owner.account_id))
+
+
+def _disable_and_enable(service: Service, owner: Owner) -> None:
+    _disable(service, owner)
+    service.account.EnableAccount(EnableAccountRequest(account_id=owner.account_id))
+
+
+def _delete(service: Service, owner: Owner) -> None:
+    service.account.DeleteAccount(DeleteAccountRequest(account_id=owner.account_id))
+
+
+def _revoke_all(service: Service, owner: Owner) -> None:
+    service.session.RevokeAllSessions(RevokeAllSessionsRequest(account_id=owner.account_id))
+
+
+def _reset_factors(service: Service, owner: Owner) -> None:
+    service.factor.ResetFactors(ResetFactorsRequest(account_id=owner.account_id))
+
+
+def _change_password(service: Service, owner: Owner) -> None:
+    change = ChangePasswordRequest(current_password=PASSWORD, new_password=OTHER_PASSWORD)
+    service.account.ChangePassword(change, metadata=bearer(owner.tokens.access_token))
+
+
+def _delete_factor(service: Service, owner: Owner) -> None:
+    request = DeleteFactorRequest(factor_id=owner.factor_id)
+    service.factor.DeleteFactor(request, metadata=bearer(owner.tokens.access_token))
+
+
+def _enrol_another(service: Service, owner: Owner) -> None:
+    me = bearer(owner.tokens.access_token)
+    new = service.factor.EnrollTotp(EnrollTotpRequest(display_name="tablet"), metadata=me)
+    confirm(service, new.factor_id, new.secret, me)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        _disable,
+        _disable_and_enable,
+        _delete,
+        _revoke_all,
+        _reset_factors,
+        _change_password,
+        _delete_factor,
+        _enrol_another,
+    ],
+)
+def test_p_rev_4_whatever_ends_sessions_ends_pending_challenges(
+    end: Callable[[Service, Owner], None], pair: Pair
+) -> None:
+    owner = enrol(pair.first)
+    token = challenge(pair.first, owner)
+
+    end(pair.first, owner)
+
+    for proof in ({"totp_code": owner.code()}, {"recovery_code": owner.recovery_codes[0]}):
+        attempt = partial(complete, pair.second, token, **proof)
+        assert refusal(attempt) == "INVALID_CHALLENGE"
+    assert is_dead(pair.second, owner.tokens)
+
+
+def test_p_rev_4_a_factor_offered_before_the_epoch_was_raised_can_not_be_enrolled(
+    pair: Pair,
+) -> None:
+    registered = pair.first.register()
+    thief = bearer(registered.tokens.access_token)
+    new = pair.first.factor.EnrollTotp(EnrollTotpRequest(display_name="mine"), metadata=thief)
+
+    request = RevokeAllSessionsRequest(account_id=registered.account.account_id)
+    pair.first.session.RevokeAllSessions(request)
+
+    attempt = partial(confirm, pair.first, new.factor_id, new.secret, thief)
+    assert refusal(attempt) == "TOKEN_INACTIVE"
+    owner = bearer(pair.first.login(registered.account.username).access_token)
+    attempt = partial(confirm, pair.first, new.factor_id, new.secret, owner)
+    assert refusal(attempt) == "FACTOR_NOT_FOUND"
+
+
+def test_p_rev_4_a_challenge_ends_after_five_minutes(own: Service) -> None:
+    owner = enrol(own)
+    token = challenge(own, owner)
+    own.clock.offset = timedelta(minutes=5)
+    attempt = partial(complete, own, token, totp_code=owner.code(10))
+    assert refusal(attempt) == "INVALID_CHALLENGE"
+    assert complete(own, challenge(own, owner), totp_code=owner.code(10)).session_id
+
+
+def test_p_flt_2_an_emptied_redis_knows_no_challenge_and_opens_no_session(
+    own: Service, own_redis: Server
+) -> None:
+    owner = enrol(own)
+    token = challenge(own, owner)
+    with own_redis.client() as client:
+        client.flushall()
+    attempt = partial(complete, own, token, totp_code=owner.code())
+    assert refusal(attempt) == "INVALID_CHALLENGE"
+    assert complete(own, challenge(own, owner), totp_code=owner.code()).session_id
+
+
+def test_p_flt_1_without_redis_a_code_is_neither_right_nor_wrong(
+    own: Service, own_redis: Server
+) -> None:
+    owner = enrol(own)
+    token = challenge(own, owner)
+    own_redis.kill()
+    for code in (owner.code(), owner.wrong_code()):
+        attempt = partial(complete, own, token, totp_code=code)
+        assert refusal(attempt) == "STORE_UNAVAILABLE"
+
+
+# Who may change factors
+
+
+def test_p_mfa_3_a_stolen_access_token_enrols_nothing_once_the_login_is_old(own: Service) -> None:
+    tokens = own.register().tokens
+    own.clock.offset = timedelta(minutes=9)
+    tokens = refresh(own, tokens.refresh_token)
+    own.clock.offset = timedelta(minutes=10, seconds=5)
+
+    request = EnrollTotpRequest(display_name="mine")
+    with pytest.raises(grpc.RpcError) as caught:
+        own.factor.EnrollTotp(request, metadata=bearer(tokens.access_token))
+
+    assert reason(caught.value) == "INSUFFICIENT_USER_AUTHENTICATION"
+    assert wanted(caught.value) == {"max_age": "600"}
+
+
+def test_an_enrolment_that_is_not_confirmed_in_time_is_none(own: Service) -> None:
+    me = bearer(own.register().tokens.access_token)
+    new = own.factor.EnrollTotp(EnrollTotpRequest(display_name="phone"), metadata=me)
+    own.clock.offset = timedelta(minutes=5)
+    tokens = own.login(own.account.GetAccount(GetAccountRequest(), metadata=me).account.username)
+    own.clock.offset = timedelta(minutes=10)
+    me = bearer(tokens.access_token)
+    attempt = partial(confirm, own, new.factor_id, new.secret, me)
+    assert refusal(attempt) == "FACTOR_NOT_FOUND"
+
+
+def test_of_two_enrolments_the_later_counts(pair: Pair) -> None:
+    me = bearer(pair.first.register().tokens.access_token)
+    first, second = (
+        pair.first.factor.EnrollTotp(EnrollTotpRequest(display_name="phone"), metadata=me)
+        for _ in range(2)
+    )
+    attempt = partial(confirm, pair.first, first.factor_id, first.secret, me)
+    assert refusal(attempt) == "FACTOR_NOT_FOUND"
+    assert confirm(pair.first, second.factor_id, second.secret, me).session_id
+
+
+def test_of_confirmations_at_once_one_enrols(pair: Pair) -> None:
+    me = bearer(pair.first.register().tokens.access_token)
+    new = pair.first.factor.EnrollTotp(EnrollTotpRequest(display_name="phone"), metadata=me)
+
+    outcomes = reasons(
+        [partial(confirm, pair[n % 2], new.factor_id, new.secret, me) for n in range(8)]
+    )
+
+    assert outcomes.count("") == 1
+    assert set(outcomes) <= {"", "TOKEN_INACTIVE", "FACTOR_NOT_FOUND"}
+
+
+def test_an_account_has_three_apps_at_most(pair: Pair) -> None:
+    tokens = enrol(pair.first).tokens
+    for _ in range(2):
+        me = bearer(tokens.access_token)
+        new = pair.first.factor.EnrollTotp(EnrollTotpRequest(display_name="x"), metadata=me)
+        tokens = confirm(pair.first, new.factor_id, new.secret, me)
+    me = bearer(tokens.access_token)
+    attempt = partial(
+        pair.first.factor.EnrollTotp, EnrollTotpRequest(display_name="x"), metadata=me
+    )
+    assert refusal(attempt) == "FACTOR_LIMIT_REACHED"
+
+
+def test_the_last_factor_takes_the_recovery_codes_with_it(pair: Pair) -> None:
+    owner = enrol(pair.first)
+    me = bearer(owner.tokens.access_token)
+    deleted = pair.first.factor.DeleteFactor(
+        DeleteFactorRequest(factor_id=owner.factor_id), metadata=me
+    )
+    me = bearer(deleted.tokens.access_token)
+
+    assert listed(pair.first, owner) == ([], 0)
+    assert pair.second.login(owner.username).session_id
+    attempt = partial(
+        pair.first.factor.RegenerateRecoveryCodes, RegenerateRecoveryCodesRequest(), metadata=me
+    )
+    assert refusal(attempt) == "FACTOR_NOT_FOUND"
+
+
+def test_a_factor_of_somebody_else_is_not_known(pair: Pair) -> None:
+    mine, theirs = enrol(pair.first), enrol(pair.first)
+    request = DeleteFactorRequest(factor_id=theirs.factor_id)
+    me = bearer(mine.tokens.access_token)
+    attempt = partial(pair.first.factor.DeleteFactor, request, metadata=me)
+    assert refusal(attempt) == "FACTOR_NOT_FOUND"
+    assert not is_dead(pair.first, theirs.tokens)
+
+
+def test_a_reset_leaves_the_password_alone(pair: Pair) -> None:
+    owner = enrol(pair.first)
+    request = ResetFactorsRequest(account_id=owner.account_id)
+    revision = pair.first.factor.ResetFactors(request).revision
+
+    assert is_dead(pair.second, owner.tokens)
+    tokens = pair.second.login(owner.username)
+    assert verify(pair.second, tokens.access_token, min_revision=revision).acr == "aal1"
+    assert listed(pair.first, owner) == ([], 0)
+
+
+# Who may change factors without one
+
+
+def weak_session(service: Service) -> TokenSet:
+    """A session by password alone of an account that has a second factor: there should be none."""
+    registered = service.register()
+    engine = connect(service.app.config.sql_url())
+    this = accounts.c.account_id == registered.account.account_id
+    write(engine, lambda c: c.execute(update(accounts).where(this).values(has_second_factor=True)))
+    engine.dispose()
+    return registered.tokens
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda service, me: service.account.ChangePassword(
+            ChangePasswordRequest(current_password=PASSWORD, new_password=OTHER_PASSWORD),
+            metadata=me,
+        ),
+        lambda service, me: service.factor.EnrollTotp(
+            EnrollTotpRequest(display_name="x"), metadata=me
+        ),
+        lambda service, me: service.factor.ConfirmTotp(
+            ConfirmTotpRequest(factor_id="fac_" + "0" * 32, totp_code="000000"), metadata=me
+        ),
+        lambda service, me: service.factor.RegenerateRecoveryCodes(
+            RegenerateRecoveryCodesRequest(), metadata=me
+        ),
+        lambda service, me: service.factor.DeleteFactor(
+            DeleteFactorRequest(factor_id="fac_" + "0" * 32), metadata=me
+        ),
+    ],
+)
+def test_p_mfa_3_a_session_without_the_factor_changes_nothing(
+    change: Callable[[Service, object], object], pair: Pair
+) -> None:
+    me = bearer(weak_session(pair.first).access_token)
+    attempt = partial(change, pair.first, me)
+    assert refusal(attempt) == "INSUFFICIENT_USER_AUTHENTICATION"
+
+
+def wanted(error: grpc.RpcError) -> dict[str, str]:
+    """What ErrorInfo says is wanted."""
+    info = ErrorInfo()
+    status = rpc_status.from_call(error)
+    assert status is not None
+    assert status.details[0].Unpack(info)
+    return dict(info.metadata)
