@@ -207,12 +207,10 @@ def _refusing_what_is_wrong() -> Iterator[None]:
         yield
     except InvalidFactor:
         raise
-    except ValueError as error:
-        # The sentences of fido2 are constant; those of its kinds may quote what was sent.
-        reason = str(error) if type(error) is ValueError else type(error).__name__
-        raise InvalidFactor(reason) from None
     except Exception as error:  # noqa: BLE001 - see above; no store is asked in here
-        raise InvalidFactor(type(error).__name__) from None
+        # The sentences of fido2 are constant; other errors may quote what was sent.
+        reason = str(error) if type(error) is ValueError else "malformed"
+        raise InvalidFactor(reason) from None
 
 
 def _refuse(reason: str) -> NoReturn:
