@@ -117,8 +117,9 @@ class PasskeyLogin:
     ) -> Account:
         if assertion.user_handle is None:  # WebAuthn Level 3, 7.2, 6
             _refuse("no user handle")
-        self._passkeys.accept(call, passkey, assertion, challenge=challenge)
+        # Before the use is noted: should the passkey be taken away meanwhile, the epoch tells.
         account = self._accounts.find(passkey.account_id)
+        self._passkeys.accept(call, passkey, assertion, challenge=challenge)
         if account is None:
             _refuse("unknown")
         if account.state is not AccountState.ACTIVE:

@@ -2,7 +2,9 @@
 
 import json
 import secrets
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -276,6 +278,22 @@ def test_p_rev_4_what_is_taken_away_opens_nothing(how: str, ada: Person) -> None
     assert outcome(lambda: ada.finish_login(login, first)) == "INVALID_FACTOR"
     assert outcome(lambda: ada.second(challenge, second)) == "INVALID_CHALLENGE"
     assert outcome(ada.login) == "INVALID_FACTOR"
+
+
+def test_p_rev_4_a_session_is_of_the_epoch_before_its_passkey_was_used(
+    tmp_path: Path, redis: Server
+) -> None:
+    """Whatever takes a passkey away raises the epoch, and so ends the login that it races."""
+    raced = """CREATE TRIGGER raced AFTER UPDATE OF sign_count ON passkeys
+               BEGIN UPDATE accounts SET epoch = epoch + 1; END"""
+    with running(data=tmp_path, redis_url=redis.url) as service:
+        person = Person(service)
+        person.enrol()
+        before = person.claims(person.tokens).epoch
+        database = sqlite3.connect(tmp_path / "authsvc.db")
+        with closing(database), database:
+            database.execute(raced)
+        assert person.claims(person.login()).epoch == before
 
 
 def test_row_35_a_stolen_token_enrols_nothing(tmp_path: Path, redis: Server) -> None:
