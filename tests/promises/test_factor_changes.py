@@ -1,5 +1,7 @@
 """A change of factors ends what went before, and needs its owner there (P-REV-4, P-MFA-3)."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -29,6 +31,7 @@ from sqlalchemy import update
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import write
+from tests.porch.processes import clean_environment
 from tests.promises.asking import Pair, is_dead, reasons, refresh, refusal, verify
 from tests.promises.phone import Owner, challenge, complete, confirm, enrol, listed
 from tests.service import PASSWORD, Service, bearer, reason
@@ -316,3 +319,25 @@ def wanted(error: grpc.RpcError) -> dict[str, str]:
     assert status is not None
     assert status.details[0].Unpack(info)
     return dict(info.metadata)
+
+
+def test_the_command_line_resets_factors(pair: Pair) -> None:
+    owner = enrol(pair.first)
+    command = ("accounts", "reset-factors", owner.account_id, "--server", pair.first.address)
+    run = partial(
+        subprocess.run,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    authsvc = (sys.executable, "-m", "authsvc.cli", *command)
+
+    assert run(authsvc, input="n\n").returncode == 1
+    assert not is_dead(pair.second, owner.tokens)
+    done = run((*authsvc, "--yes"))
+
+    assert done.returncode == 0, done.stderr
+    assert "gone as of revision" in done.stdout
+    assert verify(pair.second, pair.second.login(owner.username).access_token).acr == "aal1"
