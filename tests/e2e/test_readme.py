@@ -1,4 +1,4 @@
-"""The README's lines do what the README says, pasted as they are."""
+"""The lines of the README and of docs/ do what they say, pasted as they are."""
 
 import os
 import re
@@ -18,6 +18,7 @@ from tests.stores.hot.servers import redis7
 
 _ROOT = Path(__file__).parents[2]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
+_SECOND_FACTORS = (_ROOT / "docs" / "second-factors.md").read_text(encoding="utf-8")
 _AUTHSVC = [sys.executable, "-m", "authsvc.cli"]
 _WRITTEN = "127.0.0.1:50051"
 
@@ -56,14 +57,13 @@ def _up(directory: Path, **variables: str) -> Iterator[str]:
             process.wait(timeout=30)
 
 
-def _grpcurl_blocks() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", _README, flags=re.DOTALL)
+def _grpcurl_blocks(page: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
     return [block for block in blocks if "grpcurl" in block]
 
 
-def _play(address: str) -> list[str]:
-    """Paste all blocks into one shell, and give what each printed."""
-    blocks = _grpcurl_blocks()
+def _play(address: str, blocks: list[str]) -> list[str]:
+    """Paste blocks into one shell, and give what each printed."""
     script = "\necho =====\n".join(blocks).replace(_WRITTEN, address)
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60
@@ -74,7 +74,7 @@ def _play(address: str) -> list[str]:
 
 
 def _assert_as_promised(address: str) -> None:
-    register, _login, verify, refresh, revoke, errors = _play(address)
+    register, _login, verify, refresh, revoke, errors = _play(address, _grpcurl_blocks(_README))
 
     assert '"username": "ada"' in register
     assert '"orders.read"' in verify
@@ -100,3 +100,14 @@ def test_the_lines_work_on_postgresql_and_redis_7(tmp_path: Path) -> None:
         _up(tmp_path, AUTHSVC_DATABASE_URL=database, AUTHSVC_REDIS_URL=redis.url) as address,
     ):
         _assert_as_promised(address)
+
+
+def test_the_lines_on_second_factors_work(tmp_path: Path) -> None:
+    logged_in = _grpcurl_blocks(_README)[:2]
+    page = _SECOND_FACTORS.replace(".venv/bin/python", sys.executable)
+    with _up(tmp_path) as address:
+        *_, complete, verify, errors = _play(address, [*logged_in, *_grpcurl_blocks(page)])
+
+    assert '"refreshToken"' in complete
+    assert '"acr": "aal2"' in verify
+    assert errors == ""

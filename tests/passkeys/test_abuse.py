@@ -10,13 +10,14 @@ from authn.v1.auth_service_pb2 import (
     FinishPasskeyLoginRequest,
     StartPasskeyLoginRequest,
 )
+from redis import Redis
 
 from authsvc.domain.factors import FACTOR_LIMITS, FactorType
 from tests.authenticator import BE, BS, RP_ID, UP, UV, Authenticator, Credential, Twist, b64, cbor
 from tests.passkeys.people import Person, all_at_once
 from tests.service import Service, running
 from tests.stores.hot.servers import Server
-from tests.transport.calls import by_key, issue_api_key, outcome
+from tests.transport.calls import by_key, issue_api_key, outcome, refused
 from tests.transport.logged import logged
 
 WRONG_IN_BOTH = {
@@ -211,3 +212,43 @@ def test_p_mfa_2_wrong_assertions_are_counted_for_the_account(ada: Person) -> No
     outcomes = [outcome(partial(one, bad)) for one in (ada.login, ada.both) * 6]
     assert outcomes == ["INVALID_FACTOR"] * 10 + ["TOO_MANY_ATTEMPTS"] * 2
     assert outcome(ada.login) == "TOO_MANY_ATTEMPTS"
+
+
+def _use_up(client: Redis, since: set[bytes]) -> None:
+    """Leave no attempt of those that have been counted since then."""
+    for key in set(client.keys()) - since:
+        if client.get(key) == b"1":
+            client.set(key, 10**6, keepttl=True)
+
+
+def test_p_thr_2_one_address_begins_and_fails_a_bounded_number_of_times(
+    tmp_path: Path, redis: Server
+) -> None:
+    with running(data=tmp_path, redis_url=redis.url) as service, redis.client() as client:
+        ada, bob = Person(service), Person(service)
+        for person in (ada, bob):
+            person.enrol()
+        client.delete(*_counters(client))
+        begun = bob.start_login()
+        answer = bob.authenticator.get(begun.request_options)
+        client.delete(*_counters(client))
+
+        before = set(client.keys())
+        ada.start_login()
+        _use_up(client, before)
+        for call in (ada.start_login, bob.start_login, bob.start_enrolment):
+            refusal = refused(call)
+            assert refusal.reason == "TOO_MANY_ATTEMPTS"
+            assert refusal.retry_after
+        client.delete(*_counters(client))
+
+        before = set(client.keys())
+        assert outcome(partial(ada.login, Twist(flip_signature=True))) == "INVALID_FACTOR"
+        _use_up(client, before)
+        assert outcome(partial(bob.finish_login, begun, answer)) == "TOO_MANY_ATTEMPTS"
+        client.delete(*_counters(client))
+        assert bob.finish_login(begun, answer)  # what was shed has used nothing up
+
+
+def _counters(client: Redis) -> list[bytes]:
+    return [*client.scan_iter(match="h{*")]
