@@ -10,6 +10,7 @@ import secrets
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -21,8 +22,11 @@ ORIGIN = "https://login.example.test"
 
 UP, UV, BE, BS, AT, ED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 
-_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-"""Making one takes long, so all share it."""
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    """Making one takes long, so all share it."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def b64(raw: bytes) -> str:
@@ -193,7 +197,7 @@ class Authenticator:
 def _new_key(algorithm: int) -> Any:
     if algorithm == -7:
         return ec.generate_private_key(ec.SECP256R1())
-    return ed25519.Ed25519PrivateKey.generate() if algorithm == -8 else _RSA_KEY
+    return ed25519.Ed25519PrivateKey.generate() if algorithm == -8 else _rsa_key()
 
 
 def _client_data(kind: str, challenge: str, twist: Twist) -> bytes:
