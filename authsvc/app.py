@@ -184,6 +184,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             registration=proving.registration,
             grants=grants,
             second_factor=factors.second_factor,
+            passkey_login=factors.passkey_login,
             verification=verification,
         ),
         token=TokenService(
@@ -208,7 +209,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             password_policy=proving.password_policy,
             page_key=page_key,
         ),
-        factor=FactorService(directory=factors.directory, totp=factors.totp),
+        factor=FactorService(
+            directory=factors.directory, totp=factors.totp, passkeys=factors.passkey_enrolment
+        ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )

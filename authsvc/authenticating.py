@@ -30,8 +30,6 @@ class Authenticating:
     login: Login
     registration: Registration
     password_change: PasswordChange
-    attempts: Attempts
-    devices: KnownDevices
 
 
 def put_together(
@@ -64,7 +62,6 @@ def put_together(
         clock=clock,
     )
     return Authenticating(
-        attempts=attempts,
         passwords=passwords,
         password_policy=policy,
         login=login,

@@ -197,6 +197,23 @@ class Config(BaseSettings):
         description="Failed logins of all accounts within 5 minutes, from where on only known "
         "devices are let in. Raise it where honest mistakes alone come near.",
     )
+    webauthn_rp_id: str = Field(
+        default="",
+        pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$",
+        max_length=253,
+        description="Domain that passkeys are for (the WebAuthn RP ID), for instance "
+        "`example.com`; without one there are no passkeys. Changing it makes all passkeys useless.",
+    )
+    webauthn_rp_name: str = Field(
+        default="",
+        max_length=64,
+        description="What people are told that a passkey is for; the default is the domain.",
+    )
+    webauthn_origins: Words = Field(
+        default=(),
+        description="Origins of the pages that may use passkeys, with spaces between; the default "
+        "is `https://` and the domain.",
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "
@@ -266,6 +283,10 @@ class Config(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.data.absolute() / 'authsvc.db'}"
         return self.database_url.get_secret_value()
+
+    def passkey_origins(self) -> tuple[str, ...]:
+        """Give the origins of the pages that may use passkeys."""
+        return self.webauthn_origins or (f"https://{self.webauthn_rp_id}",)
 
     @classmethod
     def settings_customise_sources(

@@ -6,6 +6,7 @@ Each rule gives sentences that say what is wrong and what to do, and never a sec
 import importlib.util
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -27,6 +28,7 @@ _LONGEST_GRACE = timedelta(seconds=60)
 _LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
 _LEAST_DISTINCT_BYTES = 12
 _MAKE_KEY = "Make one with: openssl rand -base64 32"
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")
 _OTHER_VARIABLES = frozenset({"AUTHSVC_SERVER", "AUTHSVC_API_KEY", "AUTHSVC_API_KEY_FILE"})
 _TOOL_VARIABLES = ("AUTHSVC_VENV", "AUTHSVC_TEST_", "AUTHSVC_BENCH_")
 
@@ -80,6 +82,7 @@ def _common_faults(config: Config) -> Iterator[str]:
         )
     if "*" not in config.audiences and config.default_audience not in config.audiences:
         yield "AUTHSVC_DEFAULT_AUDIENCE is not among AUTHSVC_AUDIENCES. Add it there."
+    yield from _passkey_faults(config)
     if config.transport == "native" and importlib.util.find_spec("pygrpc_native") is None:
         yield (
             "AUTHSVC_TRANSPORT is native, which is not installed. Run: pip install "
@@ -89,6 +92,30 @@ def _common_faults(config: Config) -> Iterator[str]:
         yield from _master_key_faults(config.master_key.get_secret_value())
     if config.password_peppers is not None:
         yield from _pepper_faults(config.password_peppers.get_secret_value())
+
+
+def _passkey_faults(config: Config) -> Iterator[str]:
+    if not config.webauthn_rp_id:
+        if config.webauthn_origins:
+            yield "AUTHSVC_WEBAUTHN_ORIGINS is set without AUTHSVC_WEBAUTHN_RP_ID. Set that too."
+        return
+    for origin in config.webauthn_origins:
+        form = _ORIGIN.fullmatch(origin)
+        if form is None:
+            yield (
+                f"AUTHSVC_WEBAUTHN_ORIGINS: {origin} is no origin. Write for instance "
+                "https://login.example.com, in small letters and without a slash at the end."
+            )
+        elif form["scheme"] == "http" and form["host"] != "localhost":
+            yield (
+                f"AUTHSVC_WEBAUTHN_ORIGINS: {origin} is not encrypted. Use https; browsers do "
+                "without on localhost only."
+            )
+        elif not f".{form['host']}".endswith(f".{config.webauthn_rp_id}"):
+            yield (
+                f"AUTHSVC_WEBAUTHN_ORIGINS: {origin} is neither AUTHSVC_WEBAUTHN_RP_ID nor under "
+                "it, and browsers would refuse. Correct one of them."
+            )
 
 
 def _master_key_faults(text: str) -> Iterator[str]:

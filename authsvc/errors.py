@@ -10,8 +10,8 @@ The tree, whose root one may catch::
     ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
     ├── InvalidCredentials      └── UsernameTaken        └── DeadlineExceeded
     ├── TokenInactive           ├── FactorNotFound
-    ├── InvalidGrant            └── FactorLimitReached
-    ├── CallerUnauthenticated
+    ├── InvalidGrant            ├── FactorLimitReached
+    ├── CallerUnauthenticated   └── PasskeysNotServed
     ├── TokenRequired
     ├── InvalidFactor
     ├── InvalidChallenge
@@ -157,6 +157,10 @@ class FactorNotFound(AuthError):
 
 class FactorLimitReached(AuthError):
     """The account has as many second factors as it may have."""
+
+
+class PasskeysNotServed(AuthError):
+    """The server has no domain that passkeys could be for."""
 
 
 class UsernameTaken(AuthError):

@@ -7,8 +7,10 @@ from pydantic import SecretStr
 from authsvc.config import Config
 from authsvc.configuration_values import decode_peppers
 from authsvc.domain.attempts import AttemptLimits
+from authsvc.domain.challenges import CHALLENGE_LIFETIME
 from authsvc.domain.grants import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
+from authsvc.domain.passkeys import RelyingParty
 from authsvc.domain.password_hashes import Argon2Profile, Peppers
 from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes
@@ -52,6 +54,22 @@ def grant_policy(config: Config) -> GrantPolicy:
         idle_lifetime=config.session_idle_lifetime,
         absolute_lifetime=config.session_absolute_lifetime,
         sessions_per_account=config.sessions_per_account,
+    )
+
+
+def relying_party(config: Config) -> RelyingParty | None:
+    """Who asks for passkeys; None without a domain to ask for."""
+    if not config.webauthn_rp_id:
+        return None
+    from authsvc.domain.ceremonies import (  # noqa: PLC0415 - costs time and memory
+        Fido2RelyingParty,
+    )
+
+    return Fido2RelyingParty(
+        rp_id=config.webauthn_rp_id,
+        name=config.webauthn_rp_name or config.webauthn_rp_id,
+        origins=config.passkey_origins(),
+        time_to_answer=CHALLENGE_LIFETIME,
     )
 
 

@@ -28,6 +28,7 @@ from authsvc.running import App
 from authsvc.stores.sql import migrate
 from authsvc.stores.sql.engine import connect
 from authsvc.system_clock import steady_clock
+from tests.authenticator import RP_ID
 
 PASSWORD = "violet kettle orbits 47 moons"
 CHEAPEST = {"argon2_time_cost": 1, "argon2_memory_cost_kib": 8, "argon2_parallelism": 1}
@@ -83,6 +84,7 @@ def running(
         "redis_url": redis_url,
         "database_url": database_url,
         "master_key": base64.b64encode(bytes(range(32))).decode(),
+        "webauthn_rp_id": RP_ID,
         "read_lease": timedelta(seconds=0.5),
         **CHEAPEST,
         **settings,

@@ -44,6 +44,9 @@ class AttemptLimits:
     per_peer: int = 1_000
     """Failed logins from one address in a window, and as many refused registrations, each of which
     may tell that a name is taken; many people share an address."""
+    passkey_starts_per_peer: int = 10_000
+    """Ceremonies begun from one address in a window, most of them by pages that only offer them.
+    Each is kept in Redis for as long."""
     logins: int = 3_000
     """Failed logins of all in a window. Beyond, only known devices are let in (ASVS 6.3.1)."""
     window: timedelta = timedelta(minutes=5)
@@ -154,15 +157,8 @@ class Attempts:
 
         """
         origin, limit = call.origin(client.ip_address), self._limits.per_peer
-        windows = [self._window("register-peer", origin, limit)]
-        with self._counting_refusals():
-            self._throttle.reserve(windows, now=self._clock())
-            try:
-                yield
-            except (Overloaded, StoreUnavailable):  # before anything was told
-                self._throttle.release(windows)
-                raise
-            self._throttle.release(windows)
+        with self._in_windows(self._window("register-peer", origin, limit)):
+            yield
 
     def forget_old(self) -> None:
         """Forget wrong guesses that need not be remembered any longer."""
@@ -174,6 +170,41 @@ class Attempts:
     ) -> Iterator[None]:
         with self._counting_refusals(), self._gate.guess(counter, patience, windows):
             yield
+
+    @contextmanager
+    def passkey_login(self, call: Call, client: ClientInfo) -> Iterator[None]:
+        """Try a passkey of whoever it is.
+
+        Raises:
+            TooManyAttempts: No attempt is left.
+
+        """
+        origin = call.origin(client.ip_address)
+        with self._in_windows(self._window("login-peer", origin, self._limits.per_peer)):
+            yield
+
+    def start_passkey(self, call: Call) -> None:
+        """Begin a ceremony.
+
+        Raises:
+            TooManyAttempts: The peer has begun as many as it may.
+
+        """
+        limit = self._limits.passkey_starts_per_peer
+        with self._counting_refusals():
+            window = self._window("passkey-start-peer", call.origin(""), limit)
+            self._throttle.reserve([window], now=self._clock())
+
+    @contextmanager
+    def _in_windows(self, *windows: Bucket) -> Iterator[None]:
+        with self._counting_refusals():
+            self._throttle.reserve(windows, now=self._clock())
+            try:
+                yield
+            except (Overloaded, StoreUnavailable):  # before anything was told
+                self._throttle.release(windows)
+                raise
+            self._throttle.release(windows)
 
     @contextmanager
     def _counting_refusals(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ class EventType(Enum):
     FACTOR_DELETED = "factor.deleted"
     FACTORS_RESET = "factors.reset"
     FACTOR_USED = "factor.used"
+    PASSKEY_CLONE_SUSPECTED = "passkey.clone_suspected"
     RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
     LOGIN_CHALLENGED = "login.challenged"
     LOGIN = "login"

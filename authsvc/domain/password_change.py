@@ -57,7 +57,12 @@ class PasswordChange:
         account = own_account(call, self._accounts)
         require_second_factor(call, account, now=self._clock().timestamp())
         names = (account.username, account.email or "")
-        self._password_policy.check(new, field="new_password", names=names)
+        self._password_policy.check(
+            new,
+            field="new_password",
+            names=names,
+            has_second_factor=account.has_second_factor,
+        )
         self._prove(call, account, current)
         account, revision = self._replace(call, account, new)
         # Of two factors only one was proven anew: then the login is still when both were.

@@ -8,11 +8,18 @@ from authn.v1.auth_service_pb2_grpc import AuthServiceServicer
 
 from authsvc.domain.grants import GrantRequest, Grants
 from authsvc.domain.login import Login
+from authsvc.domain.passkey_login import PasskeyLogin
 from authsvc.domain.registration import NewAccount, Registration
 from authsvc.domain.second_factor import MfaChallenge, Proof, ProofKind, SecondFactor
 from authsvc.domain.verification import Verification
 from authsvc.transport.context import current_call
-from authsvc.transport.messages import account_message, client_info, mfa_challenge, token_set
+from authsvc.transport.messages import (
+    account_message,
+    client_info,
+    mfa_challenge,
+    timestamp,
+    token_set,
+)
 
 _PROOFS = {
     "totp_code": ProofKind.TOTP,
@@ -31,12 +38,14 @@ class AuthService(AuthServiceServicer):
         registration: Registration,
         grants: Grants,
         second_factor: SecondFactor,
+        passkey_login: PasskeyLogin,
         verification: Verification,
     ) -> None:
         self._login = login
         self._registration = registration
         self._grants = grants
         self._second_factor = second_factor
+        self._passkey_login = passkey_login
         self._verification = verification
 
     def Register(self, request: pb.RegisterRequest, _: grpc.ServicerContext) -> pb.RegisterResponse:
@@ -65,6 +74,24 @@ class AuthService(AuthServiceServicer):
         )
         return pb.CompleteMfaResponse(tokens=token_set(tokens))
 
+    def StartPasskeyLogin(
+        self, request: pb.StartPasskeyLoginRequest, _: grpc.ServicerContext
+    ) -> pb.StartPasskeyLoginResponse:
+        asked = self._passkey_login.start(current_call(), request.identifier)
+        return pb.StartPasskeyLoginResponse(
+            challenge_token=asked.token,
+            request_options=asked.options,
+            expire_time=timestamp(asked.expire_time),
+        )
+
+    def FinishPasskeyLogin(
+        self, request: pb.FinishPasskeyLoginRequest, _: grpc.ServicerContext
+    ) -> pb.FinishPasskeyLoginResponse:
+        tokens = self._passkey_login.finish(
+            current_call(), request.challenge_token, request.passkey_assertion, _grant(request)
+        )
+        return pb.FinishPasskeyLoginResponse(tokens=token_set(tokens))
+
     def Refresh(self, request: pb.RefreshRequest, _: grpc.ServicerContext) -> pb.RefreshResponse:
         tokens = self._grants.refresh(current_call(), request.refresh_token)
         return pb.RefreshResponse(tokens=token_set(tokens))
@@ -79,7 +106,9 @@ def _proof(request: pb.CompleteMfaRequest) -> Proof:
     return Proof(_PROOFS[name], getattr(request, name))
 
 
-def _grant(request: pb.RegisterRequest | pb.LoginRequest) -> GrantRequest:
+def _grant(
+    request: pb.RegisterRequest | pb.LoginRequest | pb.FinishPasskeyLoginRequest,
+) -> GrantRequest:
     return GrantRequest(
         audience=request.audience,
         scopes=tuple(request.scopes),

@@ -73,6 +73,7 @@ def mfa_challenge(challenge: MfaChallenge) -> MfaChallengeMessage:
         challenge_token=challenge.token,
         expire_time=timestamp(challenge.expire_time),
         factor_types=[_FACTOR_TYPES[kind] for kind in challenge.factor_types],
+        passkey_request_options=challenge.passkey_request_options,
     )
 
 

@@ -136,6 +136,11 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_FACTOR_LIMIT_REACHED,
         "The account has as many second factors as it may have.",
     ),
+    errors.PasskeysNotServed: ErrorSpec(
+        Code.UNIMPLEMENTED,
+        ErrorReason.ERROR_REASON_UNIMPLEMENTED,
+        "Passkeys are not set up on this server: AUTHSVC_WEBAUTHN_RP_ID is empty.",
+    ),
     errors.UsernameTaken: ErrorSpec(
         Code.ALREADY_EXISTS,
         ErrorReason.ERROR_REASON_USERNAME_TAKEN,

@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.authenticator import ORIGIN, RP_ID, Authenticator
 from tests.porch.processes import clean_environment, eventually
 from tests.servers.sql import postgres
 from tests.stores.hot.servers import redis7
@@ -19,6 +21,7 @@ from tests.stores.hot.servers import redis7
 _ROOT = Path(__file__).parents[2]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
 _SECOND_FACTORS = (_ROOT / "docs" / "second-factors.md").read_text(encoding="utf-8")
+_PASSKEYS = (_ROOT / "docs" / "passkeys.md").read_text(encoding="utf-8")
 _AUTHSVC = [sys.executable, "-m", "authsvc.cli"]
 _WRITTEN = "127.0.0.1:50051"
 
@@ -111,3 +114,36 @@ def test_the_lines_on_second_factors_work(tmp_path: Path) -> None:
     assert '"refreshToken"' in complete
     assert '"acr": "aal2"' in verify
     assert errors == ""
+
+
+def test_the_lines_on_passkeys_work(tmp_path: Path) -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not on PATH")
+    for pipe in ("asked", "answered"):
+        os.mkfifo(tmp_path / pipe)
+    browser = f"""cd {tmp_path}
+        browser() {{ cat options.json > asked; cat answered > answer.json; }}"""
+    blocks = [
+        block.replace("jq -n", "browser; jq -n") if "answer.json" in block else block
+        for block in _grpcurl_blocks(_PASSKEYS)
+    ]
+    settings = {"AUTHSVC_WEBAUTHN_RP_ID": RP_ID, "AUTHSVC_WEBAUTHN_ORIGINS": ORIGIN}
+    page = threading.Thread(target=_answer_in_the_browser, args=(tmp_path, 3), daemon=True)
+    with _up(tmp_path, **settings) as address:
+        page.start()
+        outputs = _play(address, [browser, *_grpcurl_blocks(_README)[:2], *blocks])
+    _, enrolled, _, alone, _, second, errors = outputs[3:]
+
+    assert "FACTOR_TYPE_PASSKEY" in enrolled
+    assert '"refreshToken"' in alone
+    assert '"refreshToken"' in second
+    assert errors == ""
+
+
+def _answer_in_the_browser(directory: Path, times: int) -> None:
+    """Do what the page does, with what the shell writes where the shell waits for it."""
+    authenticator = Authenticator()
+    for _ in range(times):
+        asked = (directory / "asked").read_text(encoding="utf-8")
+        answer = (authenticator.create if '"user"' in asked else authenticator.get)(asked)
+        (directory / "answered").write_text(answer, encoding="utf-8")

@@ -77,6 +77,43 @@ def test_p_cfg_1_the_native_transport_off_loopback_needs_a_mesh() -> None:
     assert not _faults(transport="native", listen="0.0.0.0:50051", tls_terminated_by_mesh=True)
 
 
+@pytest.mark.parametrize(
+    ("rp_id", "origins"),
+    [
+        ("", ()),
+        ("example.com", ()),
+        ("example.com", ("https://example.com", "https://a.b.example.com:8443")),
+        ("localhost", ("http://localhost:3000", "https://localhost")),
+    ],
+)
+def test_p_cfg_1_pages_that_may_use_passkeys(rp_id: str, origins: tuple[str, ...]) -> None:
+    assert _faults(webauthn_rp_id=rp_id, webauthn_origins=origins) == []
+
+
+@pytest.mark.parametrize(
+    ("rp_id", "origin", "fault"),
+    [
+        ("", "https://example.com", "without AUTHSVC_WEBAUTHN_RP_ID"),
+        ("example.com", "http://example.com", "is not encrypted"),
+        ("example.com", "https://badexample.com", "is neither AUTHSVC_WEBAUTHN_RP_ID nor under it"),
+        ("example.com", "https://com", "is neither AUTHSVC_WEBAUTHN_RP_ID nor under it"),
+        ("example.com", "https://example.com/", "is no origin"),
+        ("example.com", "https://Example.com", "is no origin"),
+        ("example.com", "*", "is no origin"),
+    ],
+)
+def test_p_cfg_1_pages_that_may_not_use_passkeys(rp_id: str, origin: str, fault: str) -> None:
+    (found,) = _faults(webauthn_rp_id=rp_id, webauthn_origins=(origin,))
+    assert found.startswith("AUTHSVC_WEBAUTHN_ORIGINS")
+    assert fault in found
+
+
+@pytest.mark.parametrize("rp_id", ["Example.com", "https://example.com", "example.com.", "a..b"])
+def test_p_cfg_1_what_is_no_domain_is_not_taken_for_one(rp_id: str) -> None:
+    with pytest.raises(ConfigurationError, match="AUTHSVC_WEBAUTHN_RP_ID"):
+        load(webauthn_rp_id=rp_id)
+
+
 def test_p_cfg_1_a_sound_production_configuration_has_no_fault() -> None:
     assert _faults() == []
     assert _faults(listen="0.0.0.0:50051", tls_terminated_by_mesh=True) == []

@@ -277,3 +277,25 @@ recovery_codes = Table(
     Column("code_hash", _exact_bytes(32), primary_key=True),
     **_MYSQL,
 )
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column(
+        "factor_id",
+        _identifier(36),
+        ForeignKey("factors.factor_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("credential_id", _exact_bytes(1023), nullable=False),
+    Column("user_handle", _exact_bytes(64), nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    # It only goes forward, or stays 0.
+    Column("sign_count", BigInteger, nullable=False),
+    Column("aaguid", _exact_bytes(16), nullable=False),
+    Column("transports", Json, nullable=False),
+    Column("backup_eligible", Boolean, nullable=False),
+    Column("backed_up", Boolean, nullable=False),
+    UniqueConstraint("credential_id"),
+    **_MYSQL,
+)

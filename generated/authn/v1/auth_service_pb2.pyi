@@ -295,8 +295,8 @@ class StartPasskeyLoginRequest(_message.Message):
 
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
-    """The user name or e-mail address if it is known already; empty lets the person choose among the
-    passkeys of their device.
+    """The user name or e-mail address if it is known already: then only a passkey of that account is
+    accepted in the end. What the browser is asked is the same for every name.
     """
     def __init__(
         self,

@@ -102,11 +102,11 @@ class AuthServiceServicer:
 
     def CompleteMfa(self, request, context):
         """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
-        one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
-        the challenge.
+        one session; a wrong code leaves it open, an assertion uses it up, right or wrong. Wrong factors
+        are counted for the account, whatever the challenge.
 
         Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
-        TOO_MANY_ATTEMPTS.
+        TOO_MANY_ATTEMPTS; UNIMPLEMENTED for an assertion where passkeys are not set up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,16 +116,18 @@ class AuthServiceServicer:
         """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
         called with. Does not tell whether an account exists. Not idempotent.
 
-        Errors: TOO_MANY_ATTEMPTS.
+        Errors: TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FinishPasskeyLogin(self, request, context):
-        """Opens a session by passkey alone. Not idempotent.
+        """Opens a session by passkey alone, which counts as two factors (`aal2`). A challenge is for one
+        call, also for one that fails. Not idempotent.
 
-        Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
+        Errors: INVALID_CHALLENGE, INVALID_FACTOR for every refused answer alike, INVALID_SCOPE,
+        INVALID_AUDIENCE, TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

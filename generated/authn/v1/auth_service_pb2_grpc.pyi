@@ -51,22 +51,24 @@ class AuthServiceStub:
     """
     CompleteMfa: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CompleteMfaRequest, _auth_service_pb2.CompleteMfaResponse]
     """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
-    one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
-    the challenge.
+    one session; a wrong code leaves it open, an assertion uses it up, right or wrong. Wrong factors
+    are counted for the account, whatever the challenge.
 
     Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
-    TOO_MANY_ATTEMPTS.
+    TOO_MANY_ATTEMPTS; UNIMPLEMENTED for an assertion where passkeys are not set up.
     """
     StartPasskeyLogin: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.StartPasskeyLoginRequest, _auth_service_pb2.StartPasskeyLoginResponse]
     """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
     called with. Does not tell whether an account exists. Not idempotent.
 
-    Errors: TOO_MANY_ATTEMPTS.
+    Errors: TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
     """
     FinishPasskeyLogin: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.FinishPasskeyLoginRequest, _auth_service_pb2.FinishPasskeyLoginResponse]
-    """Opens a session by passkey alone. Not idempotent.
+    """Opens a session by passkey alone, which counts as two factors (`aal2`). A challenge is for one
+    call, also for one that fails. Not idempotent.
 
-    Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
+    Errors: INVALID_CHALLENGE, INVALID_FACTOR for every refused answer alike, INVALID_SCOPE,
+    INVALID_AUDIENCE, TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
     """
     Refresh: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshRequest, _auth_service_pb2.RefreshResponse]
     """Exchanges a refresh token for new tokens of the same session. A refresh token has one
@@ -104,22 +106,24 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     CompleteMfa: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CompleteMfaRequest, _auth_service_pb2.CompleteMfaResponse]  # type: ignore[assignment]
     """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
-    one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
-    the challenge.
+    one session; a wrong code leaves it open, an assertion uses it up, right or wrong. Wrong factors
+    are counted for the account, whatever the challenge.
 
     Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
-    TOO_MANY_ATTEMPTS.
+    TOO_MANY_ATTEMPTS; UNIMPLEMENTED for an assertion where passkeys are not set up.
     """
     StartPasskeyLogin: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.StartPasskeyLoginRequest, _auth_service_pb2.StartPasskeyLoginResponse]  # type: ignore[assignment]
     """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
     called with. Does not tell whether an account exists. Not idempotent.
 
-    Errors: TOO_MANY_ATTEMPTS.
+    Errors: TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
     """
     FinishPasskeyLogin: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.FinishPasskeyLoginRequest, _auth_service_pb2.FinishPasskeyLoginResponse]  # type: ignore[assignment]
-    """Opens a session by passkey alone. Not idempotent.
+    """Opens a session by passkey alone, which counts as two factors (`aal2`). A challenge is for one
+    call, also for one that fails. Not idempotent.
 
-    Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
+    Errors: INVALID_CHALLENGE, INVALID_FACTOR for every refused answer alike, INVALID_SCOPE,
+    INVALID_AUDIENCE, TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
     """
     Refresh: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshRequest, _auth_service_pb2.RefreshResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for new tokens of the same session. A refresh token has one
@@ -172,11 +176,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.CompleteMfaResponse, _abc.Awaitable[_auth_service_pb2.CompleteMfaResponse]]:
         """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
-        one session; a wrong factor leaves it open. Wrong factors are counted for the account, whatever
-        the challenge.
+        one session; a wrong code leaves it open, an assertion uses it up, right or wrong. Wrong factors
+        are counted for the account, whatever the challenge.
 
         Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
-        TOO_MANY_ATTEMPTS.
+        TOO_MANY_ATTEMPTS; UNIMPLEMENTED for an assertion where passkeys are not set up.
         """
 
     @_abc_1.abstractmethod
@@ -188,7 +192,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
         called with. Does not tell whether an account exists. Not idempotent.
 
-        Errors: TOO_MANY_ATTEMPTS.
+        Errors: TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
         """
 
     @_abc_1.abstractmethod
@@ -197,9 +201,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.FinishPasskeyLoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.FinishPasskeyLoginResponse, _abc.Awaitable[_auth_service_pb2.FinishPasskeyLoginResponse]]:
-        """Opens a session by passkey alone. Not idempotent.
+        """Opens a session by passkey alone, which counts as two factors (`aal2`). A challenge is for one
+        call, also for one that fails. Not idempotent.
 
-        Errors: INVALID_CHALLENGE, INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS.
+        Errors: INVALID_CHALLENGE, INVALID_FACTOR for every refused answer alike, INVALID_SCOPE,
+        INVALID_AUDIENCE, TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
         """
 
     @_abc_1.abstractmethod

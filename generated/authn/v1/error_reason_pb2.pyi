@@ -98,7 +98,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 60
     """INTERNAL: a fault of the server; the log has it under the correlation id of the call."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 61
-    """UNIMPLEMENTED: the method is not served here."""
+    """UNIMPLEMENTED: the method is not served here; for passkeys, because the server has no domain
+    that they could be for.
+    """
     ERROR_REASON_FACTOR_LIMIT_REACHED: _ErrorReason.ValueType  # 70
     """FAILED_PRECONDITION: the account has as many second factors as it may have."""
 
@@ -185,7 +187,9 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 52
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 60
 """INTERNAL: a fault of the server; the log has it under the correlation id of the call."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 61
-"""UNIMPLEMENTED: the method is not served here."""
+"""UNIMPLEMENTED: the method is not served here; for passkeys, because the server has no domain
+that they could be for.
+"""
 ERROR_REASON_FACTOR_LIMIT_REACHED: ErrorReason.ValueType  # 70
 """FAILED_PRECONDITION: the account has as many second factors as it may have."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
