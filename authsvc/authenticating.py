@@ -7,7 +7,6 @@ from authsvc.config import Config
 from authsvc.domain.accounts import AccountStore
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.clock import Clock
-from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
 from authsvc.domain.login import Login
