@@ -26,6 +26,7 @@ JWKS_CACHE_TIME = timedelta(minutes=5)
 
 _LONGEST_GRACE = timedelta(seconds=60)
 _LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
+_LEAST_MEMORY_OF_A_LANE_KIB = 8
 _LEAST_DISTINCT_BYTES = 12
 _MAKE_KEY = "Make one with: openssl rand -base64 32"
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")
@@ -87,6 +88,11 @@ def _common_faults(config: Config) -> Iterator[str]:
         yield (
             "AUTHSVC_TRANSPORT is native, which is not installed. Run: pip install "
             "'authsvc[native]', or use grpcio."
+        )
+    if config.argon2_memory_cost_kib < _LEAST_MEMORY_OF_A_LANE_KIB * config.argon2_parallelism:
+        yield (
+            "AUTHSVC_ARGON2_MEMORY_COST_KIB is under 8 KiB for each lane of "
+            "AUTHSVC_ARGON2_PARALLELISM (RFC 9106, 3.1). Raise it."
         )
     if config.master_key is not None:
         yield from _master_key_faults(config.master_key.get_secret_value())

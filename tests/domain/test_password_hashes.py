@@ -37,6 +37,13 @@ def test_p_pw_1_any_text_is_hashed_and_only_itself_matches(password: str, other:
         assert not hashes.matches(password, other)
 
 
+def test_p_pw_3_a_lone_surrogate_is_hashed_as_no_other_text_is() -> None:
+    stored = UNDER_NEW.make("a\ud800")
+    assert UNDER_NEW.matches("a\ud800", stored)
+    assert not UNDER_NEW.matches("a?", stored)
+    assert not UNDER_NEW.matches("a\ufffd", stored)
+
+
 def test_p_pw_1_the_pepper_of_a_hash_is_named_in_it() -> None:
     stored = UNDER_NEW.make("tree lamp window")
     prefix = "$hmac-sha256$keyid=new-1"

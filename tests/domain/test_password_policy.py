@@ -184,6 +184,13 @@ def test_p_pw_4_a_password_is_not_made_of_the_names_that_it_goes_with(password: 
     assert "name" in reason(password)
 
 
+def test_p_pw_4_a_name_read_backwards_is_that_name() -> None:
+    policy = PasswordPolicy()
+    with pytest.raises(PasswordRejected, match="name"):
+        policy.check("zciwotnumgyz2024", field="password", names=("zygmuntowicz",))
+    policy.check("zciwotnumgyz2024", field="password", names=("somebody",))
+
+
 def test_p_pw_4_beside_names_a_password_may_hold_enough_of_its_own() -> None:
     assert reasons("own-name-of-mine sits under violet kettles") == []
     PasswordPolicy().check("ada.lovelace@x 19 sits on", field="password")

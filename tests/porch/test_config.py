@@ -130,6 +130,13 @@ def test_p_cfg_1_each_insecure_setting_alone_is_one_fault(name: str) -> None:
     assert sentence in found[0]
 
 
+def test_p_cfg_1_lanes_of_argon2_need_memory_each() -> None:
+    cheap = {"mode": "dev", "argon2_memory_cost_kib": 31}
+    (fault,) = _faults(**cheap, argon2_parallelism=4)
+    assert "AUTHSVC_ARGON2_PARALLELISM" in fault
+    assert _faults(**cheap, argon2_parallelism=3) == []
+
+
 @pytest.mark.parametrize(
     ("peppers", "fault"),
     [
