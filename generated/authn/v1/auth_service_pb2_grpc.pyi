@@ -38,12 +38,16 @@ class AuthServiceStub:
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
     OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+    Refusals are limited for each address (Client.ip_address), since they tell of taken names.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
     """Opens a session. Every call that succeeds opens a new one.
 
     Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-    TOO_MANY_ATTEMPTS, OVERLOADED.
+    OVERLOADED, TOO_MANY_ATTEMPTS. After 10 failed logins in a row a name has to wait, 30 s at
+    first and a day at most; RetryInfo says how long. It makes no difference whether there is an
+    account. A device that has logged in before waits for its own failures alone
+    (Client.device_id).
     """
     Refresh: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshRequest, _auth_service_pb2.RefreshResponse]
     """Exchanges a refresh token for new tokens of the same session. A refresh token has one
@@ -68,12 +72,16 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
     OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+    Refusals are limited for each address (Client.ip_address), since they tell of taken names.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Opens a session. Every call that succeeds opens a new one.
 
     Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-    TOO_MANY_ATTEMPTS, OVERLOADED.
+    OVERLOADED, TOO_MANY_ATTEMPTS. After 10 failed logins in a row a name has to wait, 30 s at
+    first and a day at most; RetryInfo says how long. It makes no difference whether there is an
+    account. A device that has logged in before waits for its own failures alone
+    (Client.device_id).
     """
     Refresh: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshRequest, _auth_service_pb2.RefreshResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for new tokens of the same session. A refresh token has one
@@ -101,6 +109,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
         OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+        Refusals are limited for each address (Client.ip_address), since they tell of taken names.
         """
 
     @_abc_1.abstractmethod
@@ -112,7 +121,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Opens a session. Every call that succeeds opens a new one.
 
         Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-        TOO_MANY_ATTEMPTS, OVERLOADED.
+        OVERLOADED, TOO_MANY_ATTEMPTS. After 10 failed logins in a row a name has to wait, 30 s at
+        first and a day at most; RetryInfo says how long. It makes no difference whether there is an
+        account. A device that has logged in before waits for its own failures alone
+        (Client.device_id).
         """
 
     @_abc_1.abstractmethod
