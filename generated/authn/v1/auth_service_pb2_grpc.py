@@ -83,7 +83,8 @@ class AuthServiceServicer:
 
         Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
         INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
-        told: an address belongs to whoever verifies it.
+        told: an address belongs to whoever verifies it. Refusals are limited for each address
+        (Client.ip_address), since they tell of taken names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,7 +95,10 @@ class AuthServiceServicer:
         that succeeds opens a new one.
 
         Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-        INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+        INSUFFICIENT_USER_AUTHENTICATION if `acr` can not be reached, OVERLOADED, TOO_MANY_ATTEMPTS.
+        After 10 failed logins in a row a name has to wait, 30 s at first and a day at most; RetryInfo
+        says how long. It makes no difference whether there is an account. A device that has logged in
+        before waits for its own failures alone (Client.device_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,14 +40,18 @@ class AuthServiceStub:
 
     Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
     INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
-    told: an address belongs to whoever verifies it.
+    told: an address belongs to whoever verifies it. Refusals are limited for each address
+    (Client.ip_address), since they tell of taken names.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
     """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
     that succeeds opens a new one.
 
     Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-    INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+    INSUFFICIENT_USER_AUTHENTICATION if `acr` can not be reached, OVERLOADED, TOO_MANY_ATTEMPTS.
+    After 10 failed logins in a row a name has to wait, 30 s at first and a day at most; RetryInfo
+    says how long. It makes no difference whether there is an account. A device that has logged in
+    before waits for its own failures alone (Client.device_id).
     """
     CompleteMfa: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CompleteMfaRequest, _auth_service_pb2.CompleteMfaResponse]
     """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
@@ -95,14 +99,18 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
     INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
-    told: an address belongs to whoever verifies it.
+    told: an address belongs to whoever verifies it. Refusals are limited for each address
+    (Client.ip_address), since they tell of taken names.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
     that succeeds opens a new one.
 
     Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-    INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+    INSUFFICIENT_USER_AUTHENTICATION if `acr` can not be reached, OVERLOADED, TOO_MANY_ATTEMPTS.
+    After 10 failed logins in a row a name has to wait, 30 s at first and a day at most; RetryInfo
+    says how long. It makes no difference whether there is an account. A device that has logged in
+    before waits for its own failures alone (Client.device_id).
     """
     CompleteMfa: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CompleteMfaRequest, _auth_service_pb2.CompleteMfaResponse]  # type: ignore[assignment]
     """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
@@ -153,7 +161,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
         INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
-        told: an address belongs to whoever verifies it.
+        told: an address belongs to whoever verifies it. Refusals are limited for each address
+        (Client.ip_address), since they tell of taken names.
         """
 
     @_abc_1.abstractmethod
@@ -166,7 +175,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         that succeeds opens a new one.
 
         Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-        INSUFFICIENT_USER_AUTHENTICATION if `acr` can't be reached, TOO_MANY_ATTEMPTS, OVERLOADED.
+        INSUFFICIENT_USER_AUTHENTICATION if `acr` can not be reached, OVERLOADED, TOO_MANY_ATTEMPTS.
+        After 10 failed logins in a row a name has to wait, 30 s at first and a day at most; RetryInfo
+        says how long. It makes no difference whether there is an account. A device that has logged in
+        before waits for its own failures alone (Client.device_id).
         """
 
     @_abc_1.abstractmethod
