@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.throttling import Bucket, Throttle
 from authsvc.errors import Overloaded, StoreUnavailable
@@ -87,7 +88,7 @@ class Attempts:
         with self._reserved(self._bucket(f"factor {factor}", account_id, limit)):
             yield
 
-    def start_passkey(self, *, peer: str) -> None:
+    def start_passkey(self, call: Call) -> None:
         """Begin a ceremony.
 
         Raises:
@@ -95,18 +96,19 @@ class Attempts:
 
         """
         limit = self._limits.passkey_starts_per_peer
-        bucket = self._bucket("passkey-start-peer", peer, limit)
+        bucket = self._bucket("passkey-start-peer", call.peer, limit)
         self._throttle.reserve((bucket,), now=self._clock())
 
     @contextmanager
-    def passkey_login(self, *, peer: str) -> Iterator[None]:
+    def passkey_login(self, call: Call) -> Iterator[None]:
         """Try a passkey of whoever it is.
 
         Raises:
             TooManyAttempts: No attempt is left.
 
         """
-        with self._reserved(self._bucket("login-peer", peer, self._limits.logins_per_peer)):
+        limit = self._limits.logins_per_peer
+        with self._reserved(self._bucket("login-peer", call.peer, limit)):
             yield
 
     @contextmanager

@@ -56,7 +56,7 @@ class PasskeyEnrolment:
         party = self._passkeys.require_party()
         account = self._reauthentication.require(call)
         self._enrolment.check_limit(account, FactorType.PASSKEY)
-        self._attempts.start_passkey(peer=call.peer)
+        self._attempts.start_passkey(call)
         challenge = Challenge(
             purpose=ChallengePurpose.PASSKEY_ENROLMENT,
             client_id=call.client_id,

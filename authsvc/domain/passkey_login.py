@@ -58,7 +58,7 @@ class PasskeyLogin:
 
         """
         party = self._passkeys.require_party()
-        self._attempts.start_passkey(peer=call.peer)
+        self._attempts.start_passkey(call)
         challenge = Challenge(
             purpose=ChallengePurpose.PASSKEY_LOGIN,
             client_id=call.client_id,
@@ -87,7 +87,7 @@ class PasskeyLogin:
         """
         self._passkeys.require_party()
         challenge = self._challenges.find(call, token, ChallengePurpose.PASSKEY_LOGIN)
-        with self._attempts.passkey_login(peer=call.peer):
+        with self._attempts.passkey_login(call):
             self._challenges.spend(token)
             account = self._prove(call, challenge, proof)
         self._grants.check(request, roles=account.roles)
