@@ -36,6 +36,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
@@ -122,6 +123,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     proving = authenticating.put_together(
         config,
         accounts=accounts,
+        code_store=SqlOneTimeCodeStore(engine),
+        code_key=_own_secret(settings, "code key"),
         redis=redis,
         grants=grants,
         revoker=revoker,
@@ -157,6 +160,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             registration=proving.registration,
             grants=grants,
             verification=verification,
+            password_reset=proving.password_reset,
+            address_verification=proving.address_verification,
         ),
         token=TokenService(
             checker=checker,
@@ -206,6 +211,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            proving.codes.purge()
 
     return App(
         config=config,

@@ -12,7 +12,8 @@ The tree, whose root one may catch::
     ├── TokenInactive
     ├── InvalidGrant
     ├── CallerUnauthenticated
-    └── TokenRequired
+    ├── TokenRequired
+    └── InvalidCode
 
 The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
 """
@@ -104,6 +105,10 @@ class CallerUnauthenticated(AuthError):
 
 class TokenRequired(AuthError):
     """The call needs an access token and has none."""
+
+
+class InvalidCode(AuthError):
+    """The one-time code does not allow what it was brought for; the text is for the log alone."""
 
 
 class AccessDenied(AuthError):

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from authsvc.domain.addresses import Address, AddressKind
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
 
@@ -33,6 +34,24 @@ class Account:
     create_time: datetime
     update_time: datetime
     password_change_time: datetime | None
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+
+    def addresses(self) -> tuple[Address, ...]:
+        """Give the present addresses, verified or not."""
+        email, number = self.email, self.phone_number
+        return (
+            *([Address(AddressKind.EMAIL, email)] if email is not None else ()),
+            *([Address(AddressKind.PHONE_NUMBER, number)] if number is not None else ()),
+        )
+
+    def verified_addresses(self) -> tuple[Address, ...]:
+        """Give the present addresses that were proven to be the account's."""
+        verified = {
+            AddressKind.EMAIL: self.email_verified,
+            AddressKind.PHONE_NUMBER: self.phone_number_verified,
+        }
+        return tuple(address for address in self.addresses() if verified[address.kind])
 
 
 class _Unchanged(Enum):
@@ -49,6 +68,9 @@ class AccountChange:
 
     username: str | _Unchanged = UNCHANGED
     email: str | _Unchanged | None = UNCHANGED
+    phone_number: str | _Unchanged | None = UNCHANGED
+    verified: AddressKind | _Unchanged = UNCHANGED
+    """The kind of address that the account has proven to be its own."""
     roles: tuple[str, ...] | _Unchanged = UNCHANGED
     state: AccountState | _Unchanged = UNCHANGED
     password_hash: str | _Unchanged = field(default=UNCHANGED, repr=False)
@@ -88,6 +110,9 @@ class AccountStore(Protocol):
         verified it counts, else the one that named it first.
         """
 
+    def find_by_verified_address(self, address: Address) -> Account | None:
+        """Give the account that has verified an address; there is at most one."""
+
     def change(
         self,
         account_id: AccountId,
@@ -96,8 +121,12 @@ class AccountStore(Protocol):
         now: datetime,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
+        code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account; MUST be atomic with the revocation that it journals.
+
+        Another address is not verified, and voids the account's one-time codes. The code of
+        `code_hash` is used up; MUST be atomic with the change.
 
         Returns:
             The account as it is now, and the revocation if `end_tokens` was given.
@@ -105,11 +134,12 @@ class AccountStore(Protocol):
         Raises:
             AccountNotFound: No such account, or its epoch is not the expected one.
             UsernameTaken: Another account has the new user name.
+            InvalidCode: The code is used or void, or another account has verified the address.
 
         """
 
     def delete(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
-        """Remove an account and journal the end of its tokens, atomically.
+        """Remove an account with its codes and journal the end of its tokens, atomically.
 
         Raises:
             AccountNotFound: No such account.

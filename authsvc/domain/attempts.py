@@ -20,7 +20,13 @@ class AttemptLimits:
     logins_per_peer: int = 1_000
     """Failed logins from one address in a window; many people share one."""
     registrations_per_peer: int = 1_000
+    code_requests_per_holder: int = 5
+    """One-time codes for one address in an hour; each of them is a message to somebody."""
+    code_requests_per_peer: int = 1_000
+    codes_per_peer: int = 1_000
+    """Codes that were brought from one address in a window and were none."""
     window: timedelta = timedelta(minutes=5)
+    code_request_window: timedelta = timedelta(hours=1)
 
 
 class Attempts:
@@ -68,6 +74,33 @@ class Attempts:
         """
         limit = self._limits.registrations_per_peer
         with self._reserved(self._bucket("register-peer", peer, limit)):
+            yield
+
+    def code_request(self, holder: bytes, *, peer: str) -> None:
+        """Ask for a one-time code. It counts whatever comes of it, for known and unknown alike.
+
+        Raises:
+            TooManyAttempts: No request is left.
+
+        """
+        by_holder = Bucket(
+            name="code-request",
+            key=holder.hex(),
+            limit=self._limits.code_requests_per_holder,
+            window=self._limits.code_request_window,
+        )
+        by_peer = self._bucket("code-request-peer", peer, self._limits.code_requests_per_peer)
+        self._throttle.reserve((by_holder, by_peer), now=self._clock())
+
+    @contextmanager
+    def code(self, *, peer: str) -> Iterator[None]:
+        """Bring a one-time code.
+
+        Raises:
+            TooManyAttempts: No attempt is left.
+
+        """
+        with self._reserved(self._bucket("code-peer", peer, self._limits.codes_per_peer)):
             yield
 
     @contextmanager

@@ -14,6 +14,10 @@ class EventType(Enum):
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_DELETED = "account.deleted"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event's name
+    PASSWORD_RESET_STARTED = "password_reset.started"  # noqa: S105 - an event's name
+    PASSWORD_RESET = "password_reset.completed"  # noqa: S105 - an event's name
+    VERIFICATION_STARTED = "verification.started"
+    ADDRESS_VERIFIED = "verification.completed"
     LOGIN = "login"
     SESSION_REFRESHED = "session.refreshed"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105 - an event's name

@@ -1,23 +1,18 @@
 """Accounts as rows: what stands in which column, and under which keys an account is found."""
 
-import unicodedata
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
 from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, AccountState
+from authsvc.domain.addresses import AddressKind, email_key
 from authsvc.domain.identifiers import AccountId
 
 
 def username_key(username: str) -> bytes:
     """What makes two user names the same: their ASCII letters count without case."""
     return username.encode().lower()
-
-
-def email_key(email: str) -> bytes:
-    """What makes two e-mail addresses the same: case and composition do not count."""
-    return unicodedata.normalize("NFC", email.lower()).encode()
 
 
 def account_values(account: Account) -> dict[str, Any]:
@@ -34,20 +29,17 @@ def account_values(account: Account) -> dict[str, Any]:
         "state": account.state.value,
         **_username_values(account.username),
         **_email_values(account.email, account.create_time),
+        "verified_email_key": _key_if(account.email_verified, account.email),
+        "phone_number": account.phone_number,
+        "verified_phone_number": account.phone_number if account.phone_number_verified else None,
     }
 
 
 def changed_values(change: AccountChange, row: Row[Any], now: datetime) -> dict[str, Any]:
     """Give the columns of an account that a change sets. Another address is not verified."""
-    values: dict[str, Any] = {"update_time": now}
+    values: dict[str, Any] = {"update_time": now, **_changed_addresses(change, row, now)}
     if change.username is not UNCHANGED:
         values |= _username_values(change.username)
-    if change.email is not UNCHANGED:
-        email = _email_values(change.email, now)
-        if email["email_key"] == row.email_key:
-            values["email"] = change.email
-        else:
-            values |= email | {"email_verified": False}
     if change.roles is not UNCHANGED:
         values["roles"] = change.roles
     if change.state is not UNCHANGED:
@@ -56,6 +48,23 @@ def changed_values(change: AccountChange, row: Row[Any], now: datetime) -> dict[
         values["password_hash"] = change.password_hash
     if change.password_change_time is not UNCHANGED:
         values["password_change_time"] = change.password_change_time
+    return values
+
+
+def _changed_addresses(change: AccountChange, row: Row[Any], now: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if change.email is not UNCHANGED:
+        email = _email_values(change.email, now)
+        if email["email_key"] == row.email_key:
+            values["email"] = change.email
+        else:
+            values |= email | {"email_verified": False, "verified_email_key": None}
+    if change.phone_number is not UNCHANGED and change.phone_number != row.phone_number:
+        values |= {"phone_number": change.phone_number, "verified_phone_number": None}
+    if change.verified is AddressKind.EMAIL:
+        values |= {"email_verified": True, "verified_email_key": row.email_key}
+    elif change.verified is AddressKind.PHONE_NUMBER:
+        values["verified_phone_number"] = row.phone_number
     return values
 
 
@@ -73,11 +82,17 @@ def account_from(row: Row[Any]) -> Account:
         create_time=row.create_time,
         update_time=row.update_time,
         password_change_time=row.password_change_time,
+        phone_number=row.phone_number,
+        phone_number_verified=row.verified_phone_number is not None,
     )
 
 
 def _username_values(username: str) -> dict[str, Any]:
     return {"username": username, "username_key": username_key(username)}
+
+
+def _key_if(verified: bool, email: str | None) -> bytes | None:  # noqa: FBT001 - a column's value
+    return email_key(email) if verified and email is not None else None
 
 
 def _email_values(email: str | None, now: datetime) -> dict[str, Any]:

@@ -5,24 +5,28 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.accounts import Account, AccountChange, EndTokens
+from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, EndTokens
+from authsvc.domain.addresses import Address, AddressKind, email_key
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
-from authsvc.errors import AccountNotFound, UsernameTaken
+from authsvc.errors import AccountNotFound, InvalidCode, UsernameTaken
 from authsvc.stores.sql.account_rows import (
     account_from,
     account_values,
     changed_values,
-    email_key,
     username_key,
 )
 from authsvc.stores.sql.journal import append_within
+from authsvc.stores.sql.one_time_codes import use_up_within, void_within
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import read, write
 from authsvc.verify.revocations import RevocationKind
+
+_ADDRESS_KEYS = {"email_key", "phone_number"}
+"""What an account's addresses stand in; a change that sets one names another address."""
 
 
 class SqlAccountStore:
@@ -64,6 +68,20 @@ class SqlAccountStore:
             ).first()
         return None if row is None else account_from(row)
 
+    def find_by_verified_address(self, address: Address) -> Account | None:
+        """Give the account that has verified an address, or None."""
+        if address.kind is AddressKind.EMAIL:
+            is_its = and_(
+                accounts.c.verified_email_key == address.key,
+                # A program of the version before may have changed the address without the key.
+                accounts.c.email_verified,
+            )
+        else:
+            is_its = accounts.c.verified_phone_number == address.text
+        with read(self._engine) as connection:
+            row = connection.execute(select(accounts).where(is_its)).first()
+        return None if row is None else account_from(row)
+
     def change(
         self,
         account_id: AccountId,
@@ -72,6 +90,7 @@ class SqlAccountStore:
         now: datetime,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
+        code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account and end its tokens, atomically; see `AccountStore.change`."""
 
@@ -80,11 +99,15 @@ class SqlAccountStore:
             if expected_epoch is not None and row.epoch != expected_epoch:
                 message = "the account's epoch is not the expected one"
                 raise AccountNotFound(message)
+            if code_hash is not None:
+                use_up_within(connection, account_id, code_hash, now)
             values = changed_values(change, row, now)
+            if values.keys() & _ADDRESS_KEYS:
+                void_within(connection, account_id)
             if end_tokens is not None:
                 values["epoch"] = row.epoch + 1
             this = accounts.c.account_id == account_id
-            with _unique_username():
+            with _unique_username() if change.verified is UNCHANGED else _unique_address():
                 connection.execute(update(accounts).where(this).values(values))
             account = account_from(connection.execute(select(accounts).where(this)).one())
             if end_tokens is None:
@@ -99,6 +122,7 @@ class SqlAccountStore:
         def work(connection: Connection) -> Revocation:
             row = _lock(connection, account_id)
             connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
+            void_within(connection, account_id)
             return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
 
         return write(self._engine, work)
@@ -151,3 +175,13 @@ def _unique_username() -> Iterator[None]:
             message = "another account has this user name"
             raise UsernameTaken(message) from None
         raise
+
+
+@contextmanager
+def _unique_address() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        # A change that marks an address as verified names no other value that must be unique.
+        message = "another account has verified the address"
+        raise InvalidCode(message) from None

@@ -30,7 +30,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61uthn/v1/auth_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/account.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n\x0fRegisterRequest\x12R\n\x08username\x18\x01 \x01(\tB6\xbaH3r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$R\x08username\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12)\n\x08password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x04 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x05 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x06 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"k\n\x10RegisterResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"\xfa\x01\n\x0cLoginRequest\x12*\n\nidentifier\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\xc0\x02R\nidentifier\x12)\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x03 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x04 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"\x87\x01\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetH\x00R\x06tokens\x12=\n\rmfa_challenge\x18\x02 \x01(\x0b\x32\x16.authn.v1.MfaChallengeH\x00R\x0cmfaChallengeB\t\n\x07outcome\"y\n\x0cMfaChallenge\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"B\n\x0eRefreshRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\"=\n\x0fRefreshResponse\x12*\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"A\n\rLogoutRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\",\n\x0eLogoutResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xa7\x02\n\x0b\x41uthService\x12I\n\x08Register\x12\x19.authn.v1.RegisterRequest\x1a\x1a.authn.v1.RegisterResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12@\n\x05Login\x12\x16.authn.v1.LoginRequest\x1a\x17.authn.v1.LoginResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x46\n\x07Refresh\x12\x18.authn.v1.RefreshRequest\x1a\x19.authn.v1.RefreshResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x43\n\x06Logout\x12\x17.authn.v1.LogoutRequest\x1a\x18.authn.v1.LogoutResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61uthn/v1/auth_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/account.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n\x0fRegisterRequest\x12R\n\x08username\x18\x01 \x01(\tB6\xbaH3r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$R\x08username\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12)\n\x08password\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x04 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x05 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x06 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"k\n\x10RegisterResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"\xfa\x01\n\x0cLoginRequest\x12*\n\nidentifier\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\xc0\x02R\nidentifier\x12)\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x08password\x12.\n\x08\x61udience\x18\x03 \x01(\tB\x12\xbaH\x0fr\r\x18\xff\x01\x32\x08^[!-~]*$R\x08\x61udience\x12\x39\n\x06scopes\x18\x04 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12(\n\x06\x63lient\x18\x05 \x01(\x0b\x32\x10.authn.v1.ClientR\x06\x63lient\"\x87\x01\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetH\x00R\x06tokens\x12=\n\rmfa_challenge\x18\x02 \x01(\x0b\x32\x16.authn.v1.MfaChallengeH\x00R\x0cmfaChallengeB\t\n\x07outcome\"y\n\x0cMfaChallenge\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"B\n\x0eRefreshRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\"=\n\x0fRefreshResponse\x12*\n\x06tokens\x18\x01 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"A\n\rLogoutRequest\x12\x30\n\rrefresh_token\x18\x01 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80@R\x0crefreshToken\",\n\x0eLogoutResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xcb\x01\n\x19StartPasswordResetRequest\x12\"\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05(\xfe\x01`\x01H\x00R\x05\x65mail\x12@\n\x0cphone_number\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^\\+[1-9][0-9]{6,14}$H\x00R\x0bphoneNumber\x12\x36\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x14.authn.v1.CodeFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06\x66ormatB\x10\n\x07\x61\x64\x64ress\x12\x05\xbaH\x02\x08\x01\"r\n\x1aStartPasswordResetResponse\x12\x17\n\x04\x63ode\x18\x01 \x01(\tB\x03\x80\x01\x01R\x04\x63ode\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\xe4\x01\n\x1c\x43ompletePasswordResetRequest\x12\"\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05(\xfe\x01`\x01H\x00R\x05\x65mail\x12@\n\x0cphone_number\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^\\+[1-9][0-9]{6,14}$H\x00R\x0bphoneNumber\x12!\n\x04\x63ode\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x01R\x04\x63ode\x12\x30\n\x0cnew_password\x18\x04 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x0bnewPasswordB\t\n\x07\x61\x64\x64ress\";\n\x1d\x43ompletePasswordResetResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\x84\x02\n\x18StartVerificationRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\x12\"\n\x05\x65mail\x18\x02 \x01(\tB\n\xbaH\x07r\x05(\xfe\x01`\x01H\x00R\x05\x65mail\x12@\n\x0cphone_number\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^\\+[1-9][0-9]{6,14}$H\x00R\x0bphoneNumber\x12\x36\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x14.authn.v1.CodeFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06\x66ormatB\x10\n\x07\x61\x64\x64ress\x12\x05\xbaH\x02\x08\x01\"q\n\x19StartVerificationResponse\x12\x17\n\x04\x63ode\x18\x01 \x01(\tB\x03\x80\x01\x01R\x04\x63ode\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"z\n\x1b\x43ompleteVerificationRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\x12!\n\x04\x63ode\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x01R\x04\x63ode\"\x1e\n\x1c\x43ompleteVerificationResponse*W\n\nCodeFormat\x12\x1b\n\x17\x43ODE_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ODE_FORMAT_DIGITS\x10\x01\x12\x14\n\x10\x43ODE_FORMAT_LINK\x10\x02\x32\x81\x06\n\x0b\x41uthService\x12I\n\x08Register\x12\x19.authn.v1.RegisterRequest\x1a\x1a.authn.v1.RegisterResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12@\n\x05Login\x12\x16.authn.v1.LoginRequest\x1a\x17.authn.v1.LoginResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x46\n\x07Refresh\x12\x18.authn.v1.RefreshRequest\x1a\x19.authn.v1.RefreshResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12\x43\n\x06Logout\x12\x17.authn.v1.LogoutRequest\x1a\x18.authn.v1.LogoutResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12|\n\x12StartPasswordReset\x12#.authn.v1.StartPasswordResetRequest\x1a$.authn.v1.StartPasswordResetResponse\"\x1b\xaa\xbb\x18\x17\x08\x03\x12\x13\x61uthsvc.codes.issue\x12p\n\x15\x43ompletePasswordReset\x12&.authn.v1.CompletePasswordResetRequest\x1a\'.authn.v1.CompletePasswordResetResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x12y\n\x11StartVerification\x12\".authn.v1.StartVerificationRequest\x1a#.authn.v1.StartVerificationResponse\"\x1b\xaa\xbb\x18\x17\x08\x03\x12\x13\x61uthsvc.codes.issue\x12m\n\x14\x43ompleteVerification\x12%.authn.v1.CompleteVerificationRequest\x1a&.authn.v1.CompleteVerificationResponse\"\x06\xaa\xbb\x18\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +61,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFRESHREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\200\001\001\272H\005r\003(\200@'
   _globals['_LOGOUTREQUEST'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_LOGOUTREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\200\001\001\272H\005r\003(\200@'
+  _globals['_STARTPASSWORDRESETREQUEST'].oneofs_by_name['address']._loaded_options = None
+  _globals['_STARTPASSWORDRESETREQUEST'].oneofs_by_name['address']._serialized_options = b'\272H\002\010\001'
+  _globals['_STARTPASSWORDRESETREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_STARTPASSWORDRESETREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005(\376\001`\001'
+  _globals['_STARTPASSWORDRESETREQUEST'].fields_by_name['phone_number']._loaded_options = None
+  _globals['_STARTPASSWORDRESETREQUEST'].fields_by_name['phone_number']._serialized_options = b'\272H\030r\0262\024^\\+[1-9][0-9]{6,14}$'
+  _globals['_STARTPASSWORDRESETREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_STARTPASSWORDRESETREQUEST'].fields_by_name['format']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_STARTPASSWORDRESETRESPONSE'].fields_by_name['code']._loaded_options = None
+  _globals['_STARTPASSWORDRESETRESPONSE'].fields_by_name['code']._serialized_options = b'\200\001\001'
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005(\376\001`\001'
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['phone_number']._loaded_options = None
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['phone_number']._serialized_options = b'\272H\030r\0262\024^\\+[1-9][0-9]{6,14}$'
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['code']._loaded_options = None
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['code']._serialized_options = b'\200\001\001\272H\007r\005\020\001(\200\001'
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['new_password']._loaded_options = None
+  _globals['_COMPLETEPASSWORDRESETREQUEST'].fields_by_name['new_password']._serialized_options = b'\200\001\001\272H\007r\005\020\001(\200\010'
+  _globals['_STARTVERIFICATIONREQUEST'].oneofs_by_name['address']._loaded_options = None
+  _globals['_STARTVERIFICATIONREQUEST'].oneofs_by_name['address']._serialized_options = b'\272H\002\010\001'
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['account_id']._loaded_options = None
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['account_id']._serialized_options = b'\272H\026r\0242\022^acc_[0-9a-f]{32}$'
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005(\376\001`\001'
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['phone_number']._loaded_options = None
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['phone_number']._serialized_options = b'\272H\030r\0262\024^\\+[1-9][0-9]{6,14}$'
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_STARTVERIFICATIONREQUEST'].fields_by_name['format']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_STARTVERIFICATIONRESPONSE'].fields_by_name['code']._loaded_options = None
+  _globals['_STARTVERIFICATIONRESPONSE'].fields_by_name['code']._serialized_options = b'\200\001\001'
+  _globals['_COMPLETEVERIFICATIONREQUEST'].fields_by_name['account_id']._loaded_options = None
+  _globals['_COMPLETEVERIFICATIONREQUEST'].fields_by_name['account_id']._serialized_options = b'\272H\026r\0242\022^acc_[0-9a-f]{32}$'
+  _globals['_COMPLETEVERIFICATIONREQUEST'].fields_by_name['code']._loaded_options = None
+  _globals['_COMPLETEVERIFICATIONREQUEST'].fields_by_name['code']._serialized_options = b'\200\001\001\272H\007r\005\020\001(\200\001'
   _globals['_AUTHSERVICE'].methods_by_name['Register']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Register']._serialized_options = b'\252\273\030\002\010\001'
   _globals['_AUTHSERVICE'].methods_by_name['Login']._loaded_options = None
@@ -69,6 +103,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['Refresh']._serialized_options = b'\252\273\030\002\010\001'
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\252\273\030\002\010\001'
+  _globals['_AUTHSERVICE'].methods_by_name['StartPasswordReset']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['StartPasswordReset']._serialized_options = b'\252\273\030\027\010\003\022\023authsvc.codes.issue'
+  _globals['_AUTHSERVICE'].methods_by_name['CompletePasswordReset']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['CompletePasswordReset']._serialized_options = b'\252\273\030\002\010\001'
+  _globals['_AUTHSERVICE'].methods_by_name['StartVerification']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['StartVerification']._serialized_options = b'\252\273\030\027\010\003\022\023authsvc.codes.issue'
+  _globals['_AUTHSERVICE'].methods_by_name['CompleteVerification']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['CompleteVerification']._serialized_options = b'\252\273\030\002\010\001'
+  _globals['_CODEFORMAT']._serialized_start=2544
+  _globals['_CODEFORMAT']._serialized_end=2631
   _globals['_REGISTERREQUEST']._serialized_start=197
   _globals['_REGISTERREQUEST']._serialized_end=527
   _globals['_REGISTERRESPONSE']._serialized_start=529
@@ -87,6 +131,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGOUTREQUEST']._serialized_end=1348
   _globals['_LOGOUTRESPONSE']._serialized_start=1350
   _globals['_LOGOUTRESPONSE']._serialized_end=1394
-  _globals['_AUTHSERVICE']._serialized_start=1397
-  _globals['_AUTHSERVICE']._serialized_end=1692
+  _globals['_STARTPASSWORDRESETREQUEST']._serialized_start=1397
+  _globals['_STARTPASSWORDRESETREQUEST']._serialized_end=1600
+  _globals['_STARTPASSWORDRESETRESPONSE']._serialized_start=1602
+  _globals['_STARTPASSWORDRESETRESPONSE']._serialized_end=1716
+  _globals['_COMPLETEPASSWORDRESETREQUEST']._serialized_start=1719
+  _globals['_COMPLETEPASSWORDRESETREQUEST']._serialized_end=1947
+  _globals['_COMPLETEPASSWORDRESETRESPONSE']._serialized_start=1949
+  _globals['_COMPLETEPASSWORDRESETRESPONSE']._serialized_end=2008
+  _globals['_STARTVERIFICATIONREQUEST']._serialized_start=2011
+  _globals['_STARTVERIFICATIONREQUEST']._serialized_end=2271
+  _globals['_STARTVERIFICATIONRESPONSE']._serialized_start=2273
+  _globals['_STARTVERIFICATIONRESPONSE']._serialized_end=2386
+  _globals['_COMPLETEVERIFICATIONREQUEST']._serialized_start=2388
+  _globals['_COMPLETEVERIFICATIONREQUEST']._serialized_end=2510
+  _globals['_COMPLETEVERIFICATIONRESPONSE']._serialized_start=2512
+  _globals['_COMPLETEVERIFICATIONRESPONSE']._serialized_end=2542
+  _globals['_AUTHSERVICE']._serialized_start=2634
+  _globals['_AUTHSERVICE']._serialized_end=3403
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOKEN_REQUIRED: _ErrorReason.ValueType  # 14
     """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+    ERROR_REASON_INVALID_CODE: _ErrorReason.ValueType  # 15
+    """UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+    for nobody. Which of these is never told.
+    """
     ERROR_REASON_ACCESS_DENIED: _ErrorReason.ValueType  # 20
     """PERMISSION_DENIED: the caller is known but may not call this method, or not on this account."""
     ERROR_REASON_INSUFFICIENT_SCOPE: _ErrorReason.ValueType  # 21
@@ -122,6 +126,10 @@ caller presented is not valid.
 """
 ERROR_REASON_TOKEN_REQUIRED: ErrorReason.ValueType  # 14
 """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+ERROR_REASON_INVALID_CODE: ErrorReason.ValueType  # 15
+"""UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+for nobody. Which of these is never told.
+"""
 ERROR_REASON_ACCESS_DENIED: ErrorReason.ValueType  # 20
 """PERMISSION_DENIED: the caller is known but may not call this method, or not on this account."""
 ERROR_REASON_INSUFFICIENT_SCOPE: ErrorReason.ValueType  # 21
