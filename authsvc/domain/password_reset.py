@@ -79,8 +79,6 @@ class PasswordReset:
             Overloaded: Nothing was hashed; the code is as good as before.
 
         """
-        # What any account's password must be is said before the code is looked at.
-        self._password_policy.check(new, field="new_password")
         with self._attempts.code(peer=call.peer):
             kept, account = self._recognise(call, address, code)
             names = (account.username, account.email or "")
