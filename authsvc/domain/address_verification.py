@@ -47,10 +47,11 @@ class AddressVerification:
 
         """
         holder = self._holder(account_id, address.kind)
-        self._attempts.code_request(holder, peer=call.peer)
-        account = self._accounts.find(account_id)
-        failure = _obstacle(account, address)
-        issued = self._codes.issue(holder, _PURPOSE, address, None if failure else account, form)
+        with self._attempts.code_request(holder, peer=call.peer):
+            account = self._accounts.find(account_id)
+            failure = _obstacle(account, address)
+            owner = None if failure else account
+            issued = self._codes.issue(holder, _PURPOSE, address, owner, form)
         self._record(
             call.event(EventType.VERIFICATION_STARTED, subject=account_id, failure=failure)
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from authsvc.domain.clock import Clock
 from authsvc.domain.throttling import Bucket, Throttle
-from authsvc.errors import Overloaded, StoreUnavailable
+from authsvc.errors import Overloaded, RetryableError, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,9 @@ class Attempts:
         with self._reserved(self._bucket("register-peer", peer, limit)):
             yield
 
-    def code_request(self, holder: bytes, *, peer: str) -> None:
-        """Ask for a one-time code. It counts whatever comes of it, for known and unknown alike.
+    @contextmanager
+    def code_request(self, holder: bytes, *, peer: str) -> Iterator[None]:
+        """Ask for a one-time code. Each that is issued counts, for known and unknown alike.
 
         Raises:
             TooManyAttempts: No request is left.
@@ -91,6 +92,11 @@ class Attempts:
         )
         by_peer = self._bucket("code-request-peer", peer, self._limits.code_requests_per_peer)
         self._throttle.reserve((by_holder, by_peer), now=self._clock())
+        try:
+            yield
+        except RetryableError:  # no code was issued
+            self._throttle.release((by_holder, by_peer))
+            raise
 
     @contextmanager
     def code(self, *, peer: str) -> Iterator[None]:

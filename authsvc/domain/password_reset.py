@@ -58,10 +58,11 @@ class PasswordReset:
 
         """
         holder = self._holder(address)
-        self._attempts.code_request(holder, peer=call.peer)
-        account = self._accounts.find_by_verified_address(address)
-        failure = _obstacle(account)
-        issued = self._codes.issue(holder, _PURPOSE, address, None if failure else account, form)
+        with self._attempts.code_request(holder, peer=call.peer):
+            account = self._accounts.find_by_verified_address(address)
+            failure = _obstacle(account)
+            owner = None if failure else account
+            issued = self._codes.issue(holder, _PURPOSE, address, owner, form)
         subject = account.account_id if account else ""
         self._record(call.event(EventType.PASSWORD_RESET_STARTED, subject=subject, failure=failure))
         return issued
@@ -83,9 +84,7 @@ class PasswordReset:
             kept, account = self._recognise(call, address, code)
             names = (account.username, account.email or "")
             self._password_policy.check(new, field="new_password", names=names)
-            revision = self._replace(call, account, kept, new)
-        self._record(call.event(EventType.PASSWORD_RESET, subject=account.account_id))
-        return revision
+            return self._replace(call, account, kept, new)
 
     def _recognise(
         self, call: Call, address: Address | None, code: str
@@ -118,6 +117,7 @@ class PasswordReset:
             )
         except (AccountNotFound, InvalidCode) as overtaken:
             self._fail(call, account, str(overtaken))
+        self._record(call.event(EventType.PASSWORD_RESET, subject=account.account_id))
         return self._revoker.put_in_force(revocation)
 
     def _holder(self, address: Address) -> bytes:

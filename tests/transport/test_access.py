@@ -38,11 +38,16 @@ from tests.transport.calls import (
 
 PUBLIC = {
     *("Register", "Login", "Refresh", "Logout"),
+    *("CompletePasswordReset", "CompleteVerification"),
     *("VerifyToken", "VerifyTokens", "RevokeToken", "GetJwks", "WatchKeys", "GetPasswordPolicy"),
 }
 SENT = {
     "Register": {"username": "a", "password": "short"},
     "Login": {"identifier": "nobody", "password": "x"},
+    "StartPasswordReset": {"email": "nobody@access.test", "format": "CODE_FORMAT_LINK"},
+    "CompletePasswordReset": {"code": "x", "new_password": "y"},
+    "StartVerification": {"account_id": NO_ACCOUNT, "email": "nobody@access.test"},
+    "CompleteVerification": {"account_id": NO_ACCOUNT, "code": "x"},
     "VerifyTokens": {"access_tokens": ["x"]},
     "GetAccount": {"account_id": NO_ACCOUNT},
     "CreateAccount": {"username": "a", "password": "short"},
@@ -63,6 +68,8 @@ ADMITTED = {
     "Register": "PASSWORD_REJECTED",
     "Login": "INVALID_CREDENTIALS",
     "Refresh": "INVALID_GRANT",
+    "CompletePasswordReset": "INVALID_CODE",
+    "CompleteVerification": "INVALID_CODE",
     "VerifyToken": "TOKEN_INACTIVE",
     "GetAccount": "ACCOUNT_NOT_FOUND",
     "CreateAccount": "PASSWORD_REJECTED",

@@ -95,6 +95,10 @@ def good_request(name: str) -> Message:
     fields = {
         "Register": {"username": unique, "password": PASSWORD},
         "Login": {"identifier": unique, "password": PASSWORD},
+        "StartPasswordReset": {"email": f"{unique}@fields.test"},
+        "CompletePasswordReset": {"code": "x", "new_password": PASSWORD},
+        "StartVerification": {"account_id": NO_ACCOUNT, "email": f"{unique}@fields.test"},
+        "CompleteVerification": {"account_id": NO_ACCOUNT, "code": "x"},
         "VerifyTokens": {"access_tokens": ["x"]},
         "CreateAccount": {"username": unique},
         "UpdateAccount": {"account_id": NO_ACCOUNT, "update_mask": {"paths": ["roles"]}},
