@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -78,8 +78,23 @@ def test_p_rev_4_a_reset_ends_every_session_and_token_and_opens_none(pair: Pair)
     assert not logs_in(pair.first, made, PASSWORD)
     assert logs_in(pair.first, made, NEW_PASSWORD)
     after = seen(pair.first, made)
+    assert not kept_codes(pair.first, made)
     assert after.epoch == made.epoch + 1
     assert after.password_change_time.ToDatetime() > made.password_change_time.ToDatetime()
+
+
+def kept_codes(service: Service, made: Account) -> list[tuple[Any, ...]]:
+    """What SQL has of an account's codes."""
+    with closing(sqlite3.connect(service.app.config.data / "authsvc.db")) as database:
+        query = "SELECT * FROM one_time_codes WHERE account_id = ?"
+        return database.execute(query, [made.account_id]).fetchall()
+
+
+def keep_again(service: Service, rows: list[tuple[Any, ...]]) -> None:
+    """Write codes as a start does that was overtaken by whatever happened meanwhile."""
+    with closing(sqlite3.connect(service.app.config.data / "authsvc.db")) as database:
+        database.executemany("INSERT INTO one_time_codes VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        database.commit()
 
 
 def test_p_mfa_3_a_reset_and_a_verification_answer_with_no_token() -> None:
@@ -156,7 +171,7 @@ def test_p_thr_3_a_start_is_alike_for_every_address(pair: Pair, form: str) -> No
 
     assert len(shapes) == 1
     assert len(work) == 1
-    with sqlite3.connect(service.app.config.data / "authsvc.db") as database:
+    with closing(sqlite3.connect(service.app.config.data / "authsvc.db")) as database:
         columns = "holder, code_hash, is_guessable, account_id, epoch, address, expire_time"
         rows = database.execute(f"SELECT {columns} FROM one_time_codes").fetchall()
     kinds = {tuple((type(v), len(v) if hasattr(v, "__len__") else 0) for v in row) for row in rows}
@@ -347,6 +362,26 @@ def test_p_rev_4_what_changes_an_account_voids_its_codes(
     assert complete(pair.second, code, made.email if form == DIGITS else "") == "INVALID_CODE"
 
 
+@pytest.mark.parametrize("form", [DIGITS, LINK])
+def test_a_code_that_is_written_while_its_address_changes_does_nothing(
+    pair: Pair, form: str
+) -> None:
+    service = pair.first
+    made = account(service)
+    reset, proof = start(service, made.email, form), start_verification(service, made, format=form)
+    rows = kept_codes(service, made)
+    assert len(rows) == 2
+
+    update(service, made, email=new_email())
+    assert not kept_codes(service, made)
+    keep_again(service, rows)
+
+    assert complete(service, reset, made.email) == "INVALID_CODE"
+    assert complete_verification(service, made, proof) == "INVALID_CODE"
+    assert logs_in(service, made, PASSWORD)
+    assert not seen(service, made).email_verified
+
+
 def test_a_code_is_for_one_account_one_address_and_one_purpose(pair: Pair) -> None:
     service = pair.first
     mine, theirs = account(service, phone_number=new_number()), account(service)
@@ -362,6 +397,7 @@ def test_a_code_is_for_one_account_one_address_and_one_purpose(pair: Pair) -> No
         proof = start_verification(service, mine, format=form)
         assert complete_verification(service, theirs, proof) == "INVALID_CODE"
         assert complete(service, proof, mine.email) == "INVALID_CODE"
+        assert complete(service, proof, "") == "INVALID_CODE"
         assert complete_verification(service, mine, proof) == ""
     assert complete(service, code, mine.email) == ""
 
@@ -597,6 +633,29 @@ def test_a_code_for_an_address_that_was_changed_meanwhile_verifies_nothing(pair:
 
     assert complete_verification(service, made, code) == "INVALID_CODE"
     assert not seen(service, made).email_verified
+
+
+@pytest.mark.parametrize("meanwhile", [change_password, disable_and_enable, delete])
+def test_p_rev_4_what_ends_tokens_voids_a_verification(
+    pair: Pair, meanwhile: Callable[[Service, Account], None]
+) -> None:
+    made = pair.first.register(email=new_email()).account
+    code = start_verification(pair.first, made)
+
+    meanwhile(pair.first, made)
+
+    assert complete_verification(pair.second, made, code) == "INVALID_CODE"
+
+
+def test_a_code_for_a_closed_account_does_not_come_to_life_with_it(pair: Pair) -> None:
+    service = pair.first
+    made = account(service)
+    service.account.DisableAccount(DisableAccountRequest(account_id=made.account_id))
+    reset, proof = start(service, made.email), start_verification(service, made)
+    service.account.EnableAccount(EnableAccountRequest(account_id=made.account_id))
+
+    assert complete(service, reset, made.email) == "INVALID_CODE"
+    assert complete_verification(service, made, proof) == "INVALID_CODE"
 
 
 def test_of_accounts_that_verify_one_address_at_the_same_time_one_gets_it(pair: Pair) -> None:
