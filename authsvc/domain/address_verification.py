@@ -102,5 +102,4 @@ def _obstacle(account: Account | None, address: Address) -> str:
         return "unknown"
     if account.state is not AccountState.ACTIVE:
         return "disabled"
-    keys = {(own.kind, own.key) for own in account.addresses()}
-    return "" if (address.kind, address.key) in keys else "another address"
+    return "" if address.reaches(account.addresses()) else "another address"

@@ -60,7 +60,7 @@ class PasswordReset:
         holder = self._holder(address)
         with self._attempts.code_request(holder, peer=call.peer):
             account = self._accounts.find_by_verified_address(address)
-            failure = _obstacle(account)
+            failure = _obstacle(account, address)
             owner = None if failure else account
             issued = self._codes.issue(holder, _PURPOSE, address, owner, form)
         subject = account.account_id if account else ""
@@ -129,10 +129,12 @@ class PasswordReset:
         raise InvalidCode(reason) from None
 
 
-def _obstacle(account: Account | None) -> str:
-    """Say why an account may not be reset by its address; nothing if it may."""
+def _obstacle(account: Account | None, address: Address) -> str:
+    """Say why an account may not be reset by an address; nothing if it may."""
     if account is None:
         return "unknown"
+    if not address.reaches(account.verified_addresses()):
+        return "another spelling"
     if account.state is not AccountState.ACTIVE:
         return "disabled"
     if account.password_hash is None:

@@ -635,6 +635,24 @@ def test_a_code_for_an_address_that_was_changed_meanwhile_verifies_nothing(pair:
     assert not seen(service, made).email_verified
 
 
+@pytest.mark.parametrize("stored", ["mi\u212ae@codes.test", "mik\u00e9@codes.test"])
+def test_p_pw_3_a_code_for_an_address_that_only_counts_as_the_same_never_works(
+    own: Service, stored: str
+) -> None:
+    """The code is sent to the address as it was typed, which may be another's mailbox."""
+    made = account(own)
+    with closing(sqlite3.connect(own.app.config.data / "authsvc.db")) as database:
+        key = b"mike@codes.test"
+        values = "email = ?, email_key = ?, verified_email_key = ?"
+        database.execute(f"UPDATE accounts SET {values}", [stored, key, key])
+        database.commit()
+
+    assert complete(own, start(own, "mike@codes.test"), "mike@codes.test") == "INVALID_CODE"
+    proof = start_verification(own, made, email="mike@codes.test")
+    assert complete_verification(own, made, proof) == "INVALID_CODE"
+    assert start_outcome(own, "mi\u212ae@codes.test") == "INVALID_REQUEST"
+
+
 @pytest.mark.parametrize("meanwhile", [change_password, disable_and_enable, delete])
 def test_p_rev_4_what_ends_tokens_voids_a_verification(
     pair: Pair, meanwhile: Callable[[Service, Account], None]
