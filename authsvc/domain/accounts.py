@@ -54,6 +54,18 @@ class Account:
         return tuple(address for address in self.addresses() if verified[address.kind])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whose an address is, as far as it matters to whoever sends a code there."""
+
+    account_id: AccountId
+    epoch: int
+    address: Address
+    """The present one, as the account named it."""
+    is_active: bool
+    has_password: bool
+
+
 class _Unchanged(Enum):
     UNCHANGED = "unchanged"
 
@@ -110,8 +122,14 @@ class AccountStore(Protocol):
         verified it counts, else the one that named it first.
         """
 
-    def find_by_verified_address(self, address: Address) -> Account | None:
-        """Give the account that has verified an address; there is at most one."""
+    def find_addressee(
+        self, address: Address, *, account_id: AccountId | None = None
+    ) -> Addressee | None:
+        """Give the account that has verified an address; there is at most one.
+
+        With an account named give that one, if it has any address of the kind. The work MUST be the
+        same whether or not there is one.
+        """
 
     def change(
         self,

@@ -6,7 +6,7 @@ name it, and gain nothing by that.
 
 from typing import NoReturn
 
-from authsvc.domain.accounts import Account, AccountChange, AccountState, AccountStore
+from authsvc.domain.accounts import AccountChange, AccountStore, Addressee
 from authsvc.domain.addresses import Address, AddressKind
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
@@ -48,10 +48,9 @@ class AddressVerification:
         """
         holder = self._holder(account_id, address.kind)
         with self._attempts.code_request(holder, peer=call.peer):
-            account = self._accounts.find(account_id)
-            failure = _obstacle(account, address)
-            owner = None if failure else account
-            issued = self._codes.issue(holder, _PURPOSE, address, owner, form)
+            owner = self._accounts.find_addressee(address, account_id=account_id)
+            failure = _obstacle(owner, address)
+            issued = self._codes.issue(holder, _PURPOSE, address, None if failure else owner, form)
         self._record(
             call.event(EventType.VERIFICATION_STARTED, subject=account_id, failure=failure)
         )
@@ -96,10 +95,10 @@ class AddressVerification:
         raise InvalidCode(reason) from None
 
 
-def _obstacle(account: Account | None, address: Address) -> str:
+def _obstacle(owner: Addressee | None, address: Address) -> str:
     """Say why an address can't be verified for an account; nothing if it can."""
-    if account is None:
+    if owner is None:
         return "unknown"
-    if account.state is not AccountState.ACTIVE:
+    if not owner.is_active:
         return "disabled"
-    return "" if address.reaches(account.addresses()) else "another address"
+    return "" if address.reaches(owner.address) else "another address"

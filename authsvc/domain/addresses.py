@@ -1,7 +1,6 @@
 """Addresses at which a person can be reached: e-mail and phone."""
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,14 +25,14 @@ class Address:
         """What makes two addresses of a kind the same."""
         return email_key(self.text) if self.kind is AddressKind.EMAIL else self.text.encode()
 
-    def reaches(self, owners: "Sequence[Address]") -> bool:
-        """Say whether a message to this address comes to whoever has one of the others.
+    def reaches(self, other: "Address") -> bool:
+        """Say whether a message to this address comes to whoever has the other.
 
         Only the case of ASCII letters may differ. Other spellings may find the same account, and
         still be the address of somebody else (CVE-2019-19844).
         """
-        spellings = {(owner.kind, owner.text.encode().lower()) for owner in owners}
-        return (self.kind, self.text.encode().lower()) in spellings
+        same_kind = self.kind is other.kind
+        return same_kind and self.text.encode().lower() == other.text.encode().lower()
 
 
 def email_key(email: str) -> bytes:

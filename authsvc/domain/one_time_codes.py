@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
-from authsvc.domain.accounts import Account
+from authsvc.domain.accounts import Addressee
 from authsvc.domain.addresses import Address
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import AccountId, new_account_id
@@ -138,7 +138,7 @@ class OneTimeCodes:
         holder: bytes,
         purpose: CodePurpose,
         address: Address,
-        account: Account | None,
+        addressee: Addressee | None,
         form: CodeFormat,
     ) -> IssuedCode:
         """Issue a code for an account, or a decoy where there is none.
@@ -158,8 +158,8 @@ class OneTimeCodes:
             holder=holder,
             code_hash=code_hash,
             is_guessable=form is CodeFormat.DIGITS,
-            account_id=new_account_id() if account is None else account.account_id,
-            epoch=0 if account is None else account.epoch,
+            account_id=new_account_id() if addressee is None else addressee.account_id,
+            epoch=0 if addressee is None else addressee.epoch,
             address=self._address_hash(address),
             expire_time=now + LIFETIMES[form],
         )

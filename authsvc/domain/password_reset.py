@@ -6,7 +6,7 @@ the factor by other means.
 
 from typing import NoReturn
 
-from authsvc.domain.accounts import Account, AccountChange, AccountState, AccountStore, EndTokens
+from authsvc.domain.accounts import Account, AccountChange, AccountStore, Addressee, EndTokens
 from authsvc.domain.addresses import Address
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
@@ -59,11 +59,10 @@ class PasswordReset:
         """
         holder = self._holder(address)
         with self._attempts.code_request(holder, peer=call.peer):
-            account = self._accounts.find_by_verified_address(address)
-            failure = _obstacle(account, address)
-            owner = None if failure else account
-            issued = self._codes.issue(holder, _PURPOSE, address, owner, form)
-        subject = account.account_id if account else ""
+            owner = self._accounts.find_addressee(address)
+            failure = _obstacle(owner, address)
+            issued = self._codes.issue(holder, _PURPOSE, address, None if failure else owner, form)
+        subject = owner.account_id if owner else ""
         self._record(call.event(EventType.PASSWORD_RESET_STARTED, subject=subject, failure=failure))
         return issued
 
@@ -93,8 +92,8 @@ class PasswordReset:
         try:
             kept = self._codes.recognise(holders, _PURPOSE, code)
         except InvalidCode as invalid:
-            found = self._accounts.find_by_verified_address(address) if address else None
-            self._fail(call, found, str(invalid))
+            owner = self._accounts.find_addressee(address) if address else None
+            self._fail(call, owner, str(invalid))
         account = self._accounts.find(kept.account_id)
         if account is None or not self._codes.address_of(kept, account.verified_addresses()):
             self._fail(call, account, "the address was changed meanwhile")
@@ -123,20 +122,18 @@ class PasswordReset:
     def _holder(self, address: Address) -> bytes:
         return self._codes.holder(_PURPOSE, address.kind.value, address.key)
 
-    def _fail(self, call: Call, account: Account | None, reason: str) -> NoReturn:
+    def _fail(self, call: Call, account: Account | Addressee | None, reason: str) -> NoReturn:
         subject = account.account_id if account else ""
         self._record(call.event(EventType.PASSWORD_RESET, subject=subject, failure=reason))
         raise InvalidCode(reason) from None
 
 
-def _obstacle(account: Account | None, address: Address) -> str:
-    """Say why an account may not be reset by an address; nothing if it may."""
-    if account is None:
+def _obstacle(owner: Addressee | None, address: Address) -> str:
+    """Say why no password may be reset by an address; nothing if one may."""
+    if owner is None:
         return "unknown"
-    if not address.reaches(account.verified_addresses()):
+    if not address.reaches(owner.address):
         return "another spelling"
-    if account.state is not AccountState.ACTIVE:
+    if not owner.is_active:
         return "disabled"
-    if account.password_hash is None:
-        return "no password"
-    return ""
+    return "" if owner.has_password else "no password"

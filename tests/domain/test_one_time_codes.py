@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.domain.accounts import Account, AccountState
+from authsvc.domain.accounts import Addressee
 from authsvc.domain.addresses import Address, AddressKind
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.one_time_codes import (
@@ -43,19 +43,9 @@ class KeptCodes:
         raise AssertionError
 
 
-def account() -> Account:
-    return Account(
-        account_id=new_account_id(),
-        username="alice",
-        email=EMAIL.text,
-        email_verified=True,
-        roles=(),
-        state=AccountState.ACTIVE,
-        epoch=0,
-        password_hash="x",
-        create_time=NOW,
-        update_time=NOW,
-        password_change_time=NOW,
+def addressee() -> Addressee:
+    return Addressee(
+        account_id=new_account_id(), epoch=0, address=EMAIL, is_active=True, has_password=True
     )
 
 
@@ -106,7 +96,7 @@ def test_a_decoy_is_kept_like_a_code_and_of_neither_more_than_hashes_under_the_k
     for key in (bytes(32), bytes([1] * 32)):
         store = KeptCodes()
         codes = OneTimeCodes(store=store, key=key, clock=lambda: NOW)
-        for owner in (account(), None):
+        for owner in (addressee(), None):
             holder = codes.holder(CodePurpose.PASSWORD_RESET, EMAIL.kind.value, EMAIL.key)
             issued = codes.issue(
                 holder, CodePurpose.PASSWORD_RESET, EMAIL, owner, CodeFormat.DIGITS

@@ -8,7 +8,14 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine
 
-from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, EndTokens
+from authsvc.domain.accounts import (
+    UNCHANGED,
+    Account,
+    AccountChange,
+    AccountState,
+    Addressee,
+    EndTokens,
+)
 from authsvc.domain.addresses import Address, AddressKind
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.one_time_codes import GuessLimit, KeptCode
@@ -278,7 +285,9 @@ def test_an_address_is_verified_by_one_of_racing_accounts(
         assert sum(isinstance(outcome, InvalidCode) for outcome in outcomes) == 3
         (winner,) = winners
         (address,) = (a for a in winner.verified_addresses() if a.kind is kind)
-        assert accounts.find_by_verified_address(address) == winner
+        owner = accounts.find_addressee(address)
+        assert owner is not None
+        assert owner.account_id == winner.account_id
         store.purge(now + 60 * MINUTE)
 
 
@@ -289,15 +298,36 @@ def test_only_a_verified_address_finds_an_account_by_it(
     number = Address(AddressKind.PHONE_NUMBER, "+4915112345678")
     accounts.create(replace(account, phone_number=number.text))
 
-    assert accounts.find_by_verified_address(email) is None
-    assert accounts.find_by_verified_address(number) is None
+    assert accounts.find_addressee(email) is None
+    assert accounts.find_addressee(number) is None
     for kind in AddressKind:
         accounts.change(account.account_id, AccountChange(verified=kind), now=now)
-    for address in (email, number):
-        found = accounts.find_by_verified_address(address)
-        assert found is not None
-        assert found.account_id == account.account_id
-    assert accounts.find_by_verified_address(Address(AddressKind.EMAIL, number.text)) is None
+    for address, named in ((email, "Alice@Example.com"), (number, number.text)):
+        assert accounts.find_addressee(address) == Addressee(
+            account_id=account.account_id,
+            epoch=account.epoch,
+            address=Address(address.kind, named),
+            is_active=True,
+            has_password=True,
+        )
+    assert accounts.find_addressee(Address(AddressKind.EMAIL, number.text)) is None
+
+
+def test_a_named_account_is_found_with_its_address_of_the_kind_verified_or_not(
+    accounts: SqlAccountStore, account: Account
+) -> None:
+    closed = replace(account, state=AccountState.DISABLED, password_hash=None)
+    accounts.create(closed)
+    other = Address(AddressKind.EMAIL, "other@example.com")
+
+    found = accounts.find_addressee(other, account_id=account.account_id)
+
+    assert found is not None
+    assert found.address == Address(AddressKind.EMAIL, "Alice@Example.com")
+    assert (found.is_active, found.has_password) == (False, False)
+    number = Address(AddressKind.PHONE_NUMBER, "+4915112345678")
+    assert accounts.find_addressee(number, account_id=account.account_id) is None
+    assert accounts.find_addressee(other, account_id=new_account_id()) is None
 
 
 @pytest.mark.parametrize(
@@ -325,7 +355,7 @@ def test_another_address_is_not_verified_frees_the_old_one_and_voids_codes(
     assert guess(store, "code", now) is None
     freed = set(held.verified_addresses()) - set(changed.verified_addresses())
     for address in freed:
-        assert accounts.find_by_verified_address(address) is None
+        assert accounts.find_addressee(address) is None
     heir = replace(held, account_id=new_account_id(), username="heir")
     if change.email is not UNCHANGED:
         heir = replace(heir, phone_number=None, phone_number_verified=False)

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, EndTokens
-from authsvc.domain.addresses import Address, AddressKind, email_key
+from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, Addressee, EndTokens
+from authsvc.domain.addresses import Address, email_key
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
 from authsvc.errors import AccountNotFound, InvalidCode, UsernameTaken
@@ -19,6 +19,7 @@ from authsvc.stores.sql.account_rows import (
     changed_values,
     username_key,
 )
+from authsvc.stores.sql.addressees import addressee_from, addressee_query
 from authsvc.stores.sql.journal import append_within
 from authsvc.stores.sql.one_time_codes import use_up_within, void_within
 from authsvc.stores.sql.schema import accounts
@@ -68,19 +69,13 @@ class SqlAccountStore:
             ).first()
         return None if row is None else account_from(row)
 
-    def find_by_verified_address(self, address: Address) -> Account | None:
-        """Give the account that has verified an address, or None."""
-        if address.kind is AddressKind.EMAIL:
-            is_its = and_(
-                accounts.c.verified_email_key == address.key,
-                # A program of the version before may have changed the address without the key.
-                accounts.c.email_verified,
-            )
-        else:
-            is_its = accounts.c.verified_phone_number == address.text
+    def find_addressee(
+        self, address: Address, *, account_id: AccountId | None = None
+    ) -> Addressee | None:
+        """Give whose an address is, or None; see `AccountStore.find_addressee`."""
         with read(self._engine) as connection:
-            row = connection.execute(select(accounts).where(is_its)).first()
-        return None if row is None else account_from(row)
+            row = connection.execute(addressee_query(address, account_id)).one()
+        return addressee_from(row, address.kind)
 
     def change(
         self,
