@@ -1,11 +1,24 @@
 """How the tests ask for one-time codes and bring them back."""
 
+import re
 import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import grpc
 from authn.v1.account_pb2 import Account
-from authn.v1.account_service_pb2 import CreateAccountRequest, GetAccountRequest
+from authn.v1.account_service_pb2 import (
+    ChangePasswordRequest,
+    CreateAccountRequest,
+    DeleteAccountRequest,
+    DisableAccountRequest,
+    EnableAccountRequest,
+    GetAccountRequest,
+    UpdateAccountRequest,
+)
 from authn.v1.auth_service_pb2 import (
     CompletePasswordResetRequest,
     CompleteVerificationRequest,
@@ -13,8 +26,9 @@ from authn.v1.auth_service_pb2 import (
     StartPasswordResetResponse,
     StartVerificationRequest,
 )
+from sqlalchemy import Engine, event
 
-from tests.service import PASSWORD, Service, reason
+from tests.service import PASSWORD, Service, bearer, reason
 
 NEW_PASSWORD = "seven quiet lanterns by the harbour"
 LINK = "CODE_FORMAT_LINK"
@@ -108,3 +122,80 @@ def _outcome(method: Any, request: Any) -> str:
     except grpc.RpcError as error:
         return reason(error)
     return ""
+
+
+def kept_codes(service: Service, made: Account) -> list[tuple[Any, ...]]:
+    """What SQL has of an account's codes."""
+    with closing(sqlite3.connect(service.app.config.data / "authsvc.db")) as database:
+        query = "SELECT * FROM one_time_codes WHERE account_id = ?"
+        return database.execute(query, [made.account_id]).fetchall()
+
+
+def keep_again(service: Service, rows: list[tuple[Any, ...]]) -> None:
+    """Write codes as a start does that was overtaken by whatever happened meanwhile."""
+    with closing(sqlite3.connect(service.app.config.data / "authsvc.db")) as database:
+        database.executemany("INSERT INTO one_time_codes VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        database.commit()
+
+
+@contextmanager
+def sql_work() -> Iterator[list[str]]:
+    """The statements on accounts and codes, of whatever engine of this process."""
+    statements: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        is_a_duty = threading.current_thread().name == "housekeeping"
+        if re.search(r"\b(accounts|one_time_codes)\b", statement) and not is_a_duty:
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def addresses_of_every_kind(service: Service) -> dict[str, str]:
+    """Addresses that can be reset by and that can't, for each reason."""
+    disabled = account(service)
+    service.account.DisableAccount(DisableAccountRequest(account_id=disabled.account_id))
+    unverified = service.register(email=new_email()).account
+    return {
+        "known": account(service).email,
+        "unknown": new_email(),
+        "disabled": disabled.email,
+        "unverified": unverified.email,
+        "passwordless": account(service, password="").email,
+    }
+
+
+def change_password(service: Service, made: Account) -> None:
+    me = bearer(service.login(made.username).access_token)
+    change = ChangePasswordRequest(current_password=PASSWORD, new_password="x" + PASSWORD)
+    service.account.ChangePassword(change, metadata=me)
+
+
+def disable_and_enable(service: Service, made: Account) -> None:
+    service.account.DisableAccount(DisableAccountRequest(account_id=made.account_id))
+    service.account.EnableAccount(EnableAccountRequest(account_id=made.account_id))
+
+
+def delete(service: Service, made: Account) -> None:
+    service.account.DeleteAccount(DeleteAccountRequest(account_id=made.account_id))
+
+
+def update(service: Service, made: Account, **fields: Any) -> None:
+    request = UpdateAccountRequest(
+        account_id=made.account_id, update_mask={"paths": list(fields)}, **fields
+    )
+    service.account.UpdateAccount(request)
+
+
+def change_address_and_back(service: Service, made: Account) -> None:
+    update(service, made, email=new_email())
+    update(service, made, email=made.email)
+    verify(service, made)
+
+
+def change_roles(service: Service, made: Account) -> None:
+    update(service, made, roles=["auditor"])
