@@ -1,9 +1,11 @@
 """No outage uses a one-time code up, and no other Redis brings a used one back (P-FLT-1 to 3)."""
 
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,13 @@ from authn.v1.auth_service_pb2 import (
     CompletePasswordResetRequest,
 )
 
+from authsvc.domain.identifiers import new_account_id
+from authsvc.domain.one_time_codes import GuessLimit, KeptCode
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.migrate import upgrade
+from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
+from authsvc.system_clock import steady_clock
+from tests.porch.processes import eventually
 from tests.promises.asking import Pair
 from tests.promises.codes import (
     NEW_PASSWORD,
@@ -21,7 +30,7 @@ from tests.promises.codes import (
     start,
     start_outcome,
 )
-from tests.service import PASSWORD, Service
+from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import Server
 
 REQUESTS = 5
@@ -112,3 +121,30 @@ def test_p_flt_3_a_cancelled_reset_is_done_or_can_be_done_again(own: Service) ->
 
     assert again in {"", "INVALID_CODE"}
     assert logs_in(own, made, NEW_PASSWORD)
+
+
+def test_codes_that_have_ended_are_forgotten_in_time(own_redis: Server, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/authsvc.db"
+    engine = connect(url)
+    upgrade(engine)
+    store, now = SqlOneTimeCodeStore(engine), steady_clock()()
+    for ago in (timedelta(minutes=61), timedelta(minutes=59)):  # an hour for the wrong guesses
+        code = KeptCode(
+            holder=secrets.token_bytes(32),
+            code_hash=secrets.token_bytes(32),
+            is_guessable=True,
+            account_id=new_account_id(),
+            epoch=0,
+            address=bytes(32),
+            expire_time=now - ago,
+        )
+        store.keep(code, now=now, limit=GuessLimit())
+
+    def count() -> int:
+        with closing(sqlite3.connect(tmp_path / "authsvc.db")) as database:
+            return int(database.execute("SELECT count(*) FROM one_time_codes").fetchone()[0])
+
+    assert count() == 2
+    with running(data=tmp_path, redis_url=own_redis.url):
+        assert eventually(lambda: count() == 1)
+    engine.dispose()
