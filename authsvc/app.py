@@ -36,6 +36,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
@@ -150,6 +151,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         accounts=accounts,
         attempts=trying.attempts,
         second_factor=factors.second_factor,
+        code_store=SqlOneTimeCodeStore(engine),
+        code_key=_own_secret(settings, "code key"),
         grants=grants,
         revoker=revoker,
         metrics=metrics,
@@ -186,6 +189,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             second_factor=factors.second_factor,
             passkey_login=factors.passkey_login,
             verification=verification,
+            password_reset=proving.password_reset,
+            address_verification=proving.address_verification,
         ),
         token=TokenService(
             checker=checker,
@@ -240,6 +245,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             journal.purge(now())
             trying.forget_old()
             factors.totp_store.purge(now())
+            proving.codes.purge()
 
     return App(
         config=config,

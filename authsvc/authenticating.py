@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from authsvc import policies
 from authsvc.config import Config
 from authsvc.domain.accounts import AccountStore
+from authsvc.domain.address_verification import AddressVerification
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
 from authsvc.domain.login import Login
+from authsvc.domain.one_time_codes import OneTimeCodes, OneTimeCodeStore
 from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.password_reset import PasswordReset
 from authsvc.domain.passwords import Passwords
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
@@ -29,6 +32,9 @@ class Authenticating:
     login: Login
     registration: Registration
     password_change: PasswordChange
+    codes: OneTimeCodes
+    password_reset: PasswordReset
+    address_verification: AddressVerification
 
 
 def put_together(
@@ -37,6 +43,8 @@ def put_together(
     accounts: AccountStore,
     attempts: Attempts,
     second_factor: SecondFactor,
+    code_store: OneTimeCodeStore,
+    code_key: bytes,
     grants: Grants,
     revoker: Revoker,
     metrics: Metrics,
@@ -60,6 +68,7 @@ def put_together(
         record=record,
         clock=clock,
     )
+    codes = OneTimeCodes(store=code_store, key=code_key, clock=clock)
     return Authenticating(
         passwords=passwords,
         password_policy=policy,
@@ -84,5 +93,19 @@ def put_together(
             revoker=revoker,
             record=record,
             clock=clock,
+        ),
+        codes=codes,
+        password_reset=PasswordReset(
+            accounts=accounts,
+            codes=codes,
+            passwords=passwords,
+            password_policy=policy,
+            attempts=attempts,
+            revoker=revoker,
+            record=record,
+            clock=clock,
+        ),
+        address_verification=AddressVerification(
+            accounts=accounts, codes=codes, attempts=attempts, record=record, clock=clock
         ),
     )

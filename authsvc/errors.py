@@ -13,6 +13,7 @@ The tree, whose root one may catch::
     ├── InvalidGrant            ├── FactorLimitReached
     ├── CallerUnauthenticated   └── PasskeysNotServed
     ├── TokenRequired
+    ├── InvalidCode
     ├── InvalidFactor
     ├── InvalidChallenge
     └── InsufficientUserAuthentication
@@ -107,6 +108,10 @@ class CallerUnauthenticated(AuthError):
 
 class TokenRequired(AuthError):
     """The call needs an access token and has none."""
+
+
+class InvalidCode(AuthError):
+    """The one-time code does not allow what it was brought for; the text is for the log alone."""
 
 
 class InvalidFactor(AuthError):

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from authsvc.domain.addresses import Address, AddressKind
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
 
@@ -36,6 +37,36 @@ class Account:
     has_second_factor: bool = False
     """True if it opens no session by one factor alone. Only `FactorStore` and its like change it,
     with the epoch."""
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+
+    def addresses(self) -> tuple[Address, ...]:
+        """Give the present addresses, verified or not."""
+        email, number = self.email, self.phone_number
+        return (
+            *([Address(AddressKind.EMAIL, email)] if email is not None else ()),
+            *([Address(AddressKind.PHONE_NUMBER, number)] if number is not None else ()),
+        )
+
+    def verified_addresses(self) -> tuple[Address, ...]:
+        """Give the present addresses that were proven to be those of the account."""
+        verified = {
+            AddressKind.EMAIL: self.email_verified,
+            AddressKind.PHONE_NUMBER: self.phone_number_verified,
+        }
+        return tuple(address for address in self.addresses() if verified[address.kind])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whose an address is, as far as it matters to whoever sends a code there."""
+
+    account_id: AccountId
+    epoch: int
+    address: Address
+    """The present one, as the account named it."""
+    is_active: bool
+    has_password: bool
 
 
 class _Unchanged(Enum):
@@ -52,6 +83,9 @@ class AccountChange:
 
     username: str | _Unchanged = UNCHANGED
     email: str | _Unchanged | None = UNCHANGED
+    phone_number: str | _Unchanged | None = UNCHANGED
+    verified: AddressKind | _Unchanged = UNCHANGED
+    """The kind of address that the account has proven to be its own."""
     roles: tuple[str, ...] | _Unchanged = UNCHANGED
     state: AccountState | _Unchanged = UNCHANGED
     password_hash: str | _Unchanged = field(default=UNCHANGED, repr=False)
@@ -103,6 +137,15 @@ class AccountStore(Protocol):
         no other.
         """
 
+    def find_addressee(
+        self, address: Address, *, account_id: AccountId | None = None
+    ) -> Addressee | None:
+        """Give the account that has verified an address; there is at most one.
+
+        With an account named give that one, if it has any address of the kind. The work MUST be the
+        same whether or not there is one.
+        """
+
     def change(
         self,
         account_id: AccountId,
@@ -111,8 +154,12 @@ class AccountStore(Protocol):
         now: datetime,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
+        code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account; MUST be atomic with the revocation that it journals.
+
+        Another address is not verified, and voids the account's one-time codes. The code of
+        `code_hash` is used up; MUST be atomic with the change.
 
         Returns:
             The account as it is now, and the revocation if `end_tokens` was given.
@@ -120,11 +167,12 @@ class AccountStore(Protocol):
         Raises:
             AccountNotFound: No such account, or its epoch is not the expected one.
             UsernameTaken: Another account has the new user name.
+            InvalidCode: The code is used or void, or another account has verified the address.
 
         """
 
     def delete(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
-        """Remove an account and journal the end of its tokens, atomically.
+        """Remove an account with its codes and journal the end of its tokens, atomically.
 
         Raises:
             AccountNotFound: No such account.

@@ -29,7 +29,7 @@ from authsvc.domain.names import canonical
 from authsvc.domain.pseudonyms import Pseudonyms
 from authsvc.domain.sessions import ClientInfo
 from authsvc.domain.throttling import Bucket, Throttle
-from authsvc.errors import Overloaded, StoreUnavailable, TooManyAttempts
+from authsvc.errors import Overloaded, RetryableError, StoreUnavailable, TooManyAttempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,16 @@ class AttemptLimits:
     guesses is remembered as long as a long one."""
     per_peer: int = 1_000
     """Failed logins from one address in a window, and as many refused registrations, each of which
-    may tell that a name is taken; many people share an address."""
+    may tell that a name is taken, and as many one-time codes; many people share an address."""
     passkey_starts_per_peer: int = 10_000
     """Ceremonies begun from one address in a window, most of them by pages that only offer them.
     Each is kept in Redis for as long."""
+    code_requests_per_holder: int = 5
+    """One-time codes for one address in an hour; each of them is a message to somebody."""
     logins: int = 3_000
     """Failed logins of all in a window. Beyond, only known devices are let in (ASVS 6.3.1)."""
     window: timedelta = timedelta(minutes=5)
+    code_request_window: timedelta = timedelta(hours=1)
 
 
 class Attempts:
@@ -169,6 +172,41 @@ class Attempts:
         self, counter: Counter, patience: Patience, windows: Sequence[Bucket] = ()
     ) -> Iterator[None]:
         with self._counting_refusals(), self._gate.guess(counter, patience, windows):
+            yield
+
+    @contextmanager
+    def code_request(self, call: Call, holder: bytes) -> Iterator[None]:
+        """Ask for a one-time code. Each that is issued counts, for known and unknown alike.
+
+        Raises:
+            TooManyAttempts: No request is left.
+
+        """
+        by_holder = Bucket(
+            name="code-request",
+            key=holder.hex(),
+            limit=self._limits.code_requests_per_holder,
+            window=self._limits.code_request_window,
+        )
+        by_peer = self._window("code-request-peer", call.origin(""), self._limits.per_peer)
+        with self._counting_refusals():
+            self._throttle.reserve((by_holder, by_peer), now=self._clock())
+            try:
+                yield
+            except RetryableError:  # no code was issued
+                self._throttle.release((by_holder, by_peer))
+                raise
+
+    @contextmanager
+    def code(self, call: Call) -> Iterator[None]:
+        """Bring a one-time code.
+
+        Raises:
+            TooManyAttempts: No attempt is left.
+
+        """
+        window = self._window("code-peer", call.origin(""), self._limits.per_peer)
+        with self._in_windows(window):
             yield
 
     @contextmanager

@@ -23,6 +23,10 @@ class EventType(Enum):
     PASSKEY_CLONE_SUSPECTED = "passkey.clone_suspected"
     RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
     LOGIN_CHALLENGED = "login.challenged"
+    PASSWORD_RESET_STARTED = "password_reset.started"  # noqa: S105 - an event's name
+    PASSWORD_RESET = "password_reset.completed"  # noqa: S105 - an event's name
+    VERIFICATION_STARTED = "verification.started"
+    ADDRESS_VERIFIED = "verification.completed"
     LOGIN = "login"
     ATTEMPTS_EXHAUSTED = "attempts.exhausted"
     SESSION_REFRESHED = "session.refreshed"

@@ -24,6 +24,7 @@ class NewAccount:
     email: str | None
     password: str | None = field(repr=False)
     roles: tuple[str, ...] = ()
+    phone_number: str | None = None
 
 
 class Registration:
@@ -108,6 +109,7 @@ class Registration:
             create_time=now,
             update_time=now,
             password_change_time=now if new.password is not None else None,
+            phone_number=new.phone_number,
         )
         self._accounts.create(account, must_look_new=must_look_new)
         self._record(call.event(EventType.ACCOUNT_CREATED, subject=account.account_id))

@@ -20,7 +20,7 @@ from authsvc.transport.context import current_call
 from authsvc.transport.messages import account_message, token_set
 from authsvc.transport.pages import PageTokens, page_size
 
-_CHANGEABLE = frozenset(("username", "email", "roles"))
+_CHANGEABLE = frozenset(("username", "email", "phone_number", "roles"))
 
 
 class AccountService(AccountServiceServicer):
@@ -55,6 +55,7 @@ class AccountService(AccountServiceServicer):
             email=request.email or None,
             password=request.password or None,
             roles=tuple(request.roles),
+            phone_number=request.phone_number or None,
         )
         account = self._registration.create(current_call(), new)
         return pb.CreateAccountResponse(account=account_message(account))
@@ -118,13 +119,14 @@ def _change(request: pb.UpdateAccountRequest) -> AccountChange:
     """Read what the mask names (AIP-134)."""
     paths = frozenset(request.update_mask.paths)
     if not paths or paths - _CHANGEABLE:
-        rule = "It must name one or more of username, email and roles."
+        rule = "It must name one or more of username, email, phone_number and roles."
         raise InvalidRequest(FieldViolation("update_mask", rule))
     if "username" in paths and not request.username:
         raise InvalidRequest(FieldViolation("username", "An account needs a user name."))
     return AccountChange(
         username=request.username if "username" in paths else UNCHANGED,
         email=(request.email or None) if "email" in paths else UNCHANGED,
+        phone_number=(request.phone_number or None) if "phone_number" in paths else UNCHANGED,
         roles=tuple(sorted(request.roles)) if "roles" in paths else UNCHANGED,
     )
 

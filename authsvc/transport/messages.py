@@ -127,6 +127,8 @@ def account_message(account: Account) -> AccountMessage:
         create_time=timestamp(account.create_time),
         update_time=timestamp(account.update_time),
         epoch=account.epoch,
+        phone_number=account.phone_number or "",
+        phone_number_verified=account.phone_number_verified,
     )
     if account.password_change_time is not None:
         message.password_change_time.CopyFrom(timestamp(account.password_change_time))

@@ -86,6 +86,11 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_TOKEN_REQUIRED,
         "The call needs an access token in the metadata authorization: Bearer ….",
     ),
+    errors.InvalidCode: ErrorSpec(
+        Code.UNAUTHENTICATED,
+        ErrorReason.ERROR_REASON_INVALID_CODE,
+        "The code is not valid; ask for a new one.",
+    ),
     errors.InvalidFactor: ErrorSpec(
         Code.UNAUTHENTICATED,
         ErrorReason.ERROR_REASON_INVALID_FACTOR,

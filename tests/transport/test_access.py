@@ -40,6 +40,7 @@ from tests.transport.calls import (
 PUBLIC = {
     *("Register", "Login", "Refresh", "Logout"),
     *("CompleteMfa", "StartPasskeyLogin", "FinishPasskeyLogin"),
+    *("CompletePasswordReset", "CompleteVerification"),
     *("VerifyToken", "VerifyTokens", "RevokeToken", "GetJwks", "WatchKeys", "GetPasswordPolicy"),
 }
 SENT = {
@@ -47,6 +48,10 @@ SENT = {
     "Login": {"identifier": "nobody", "password": "x"},
     "CompleteMfa": {"challenge_token": "x", "totp_code": "000000"},
     "FinishPasskeyLogin": {"challenge_token": "x", "passkey_assertion": "{}"},
+    "StartPasswordReset": {"email": "nobody@access.test", "format": "CODE_FORMAT_LINK"},
+    "CompletePasswordReset": {"code": "x", "new_password": "y"},
+    "StartVerification": {"account_id": NO_ACCOUNT, "email": "nobody@access.test"},
+    "CompleteVerification": {"account_id": NO_ACCOUNT, "code": "x"},
     "VerifyTokens": {"access_tokens": ["x"]},
     "GetAccount": {"account_id": NO_ACCOUNT},
     "CreateAccount": {"username": "a", "password": "short"},
@@ -76,6 +81,8 @@ ADMITTED = {
     "CompleteMfa": "INVALID_CHALLENGE",
     "FinishPasskeyLogin": "INVALID_CHALLENGE",
     "Refresh": "INVALID_GRANT",
+    "CompletePasswordReset": "INVALID_CODE",
+    "CompleteVerification": "INVALID_CODE",
     "VerifyToken": "TOKEN_INACTIVE",
     "GetAccount": "ACCOUNT_NOT_FOUND",
     "CreateAccount": "PASSWORD_REJECTED",

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, EndTokens
+from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, Addressee, EndTokens
+from authsvc.domain.addresses import Address
 from authsvc.domain.guessing import DEVICE_GUESS, PASSWORD_GUESS
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.names import is_address
 from authsvc.domain.revocation import Revocation
-from authsvc.errors import AccountNotFound, UsernameTaken
+from authsvc.errors import AccountNotFound, InvalidCode, UsernameTaken
 from authsvc.stores.sql.account_rows import (
     account_from,
     account_values,
@@ -21,12 +22,17 @@ from authsvc.stores.sql.account_rows import (
     looks_like,
     name_key,
 )
+from authsvc.stores.sql.addressees import addressee_from, addressee_query
 from authsvc.stores.sql.devices import forget_devices
 from authsvc.stores.sql.guesses import forget_guesses
 from authsvc.stores.sql.journal import append_within
+from authsvc.stores.sql.one_time_codes import use_up_within, void_within
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import read, write
 from authsvc.verify.revocations import RevocationKind
+
+_ADDRESS_KEYS = {"email_key", "phone_number"}
+"""What an account's addresses stand in; a change that sets one names another address."""
 
 
 class SqlAccountStore:
@@ -66,7 +72,9 @@ class SqlAccountStore:
         columns = accounts.c
         with read(self._engine) as connection:
             if is_address(identifier):
-                named = and_(columns.email_key == name_key(identifier), columns.email_verified)
+                named = and_(
+                    columns.verified_email_key == name_key(identifier), columns.email_verified
+                )
             else:
                 named = columns.username_key == name_key(identifier)
             row = connection.execute(
@@ -77,6 +85,14 @@ class SqlAccountStore:
             ).first()
         return None if row is None else account_from(row)
 
+    def find_addressee(
+        self, address: Address, *, account_id: AccountId | None = None
+    ) -> Addressee | None:
+        """Give whose an address is, or None; see `AccountStore.find_addressee`."""
+        with read(self._engine) as connection:
+            row = connection.execute(addressee_query(address, account_id)).one()
+        return addressee_from(row, address.kind)
+
     def change(
         self,
         account_id: AccountId,
@@ -85,16 +101,21 @@ class SqlAccountStore:
         now: datetime,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
+        code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account and end its tokens, atomically; see `AccountStore.change`."""
 
         def work(connection: Connection) -> tuple[Account, Revocation | None]:
             row = lock_account(connection, account_id, expected_epoch=expected_epoch)
+            if code_hash is not None:
+                use_up_within(connection, account_id, code_hash, now)
             values = changed_values(change, row, now)
+            if values.keys() & _ADDRESS_KEYS:
+                void_within(connection, account_id)
             if end_tokens is not None:
                 values["epoch"] = row.epoch + 1
             this = accounts.c.account_id == account_id
-            with _unique_username():
+            with _unique_username() if change.verified is UNCHANGED else _unique_address():
                 connection.execute(update(accounts).where(this).values(values))
             account = account_from(connection.execute(select(accounts).where(this)).one())
             if end_tokens is not None:
@@ -113,6 +134,7 @@ class SqlAccountStore:
             forget_guesses(connection, account_id)
             forget_devices(connection, account_id)
             connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
+            void_within(connection, account_id)
             return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
 
         return write(self._engine, work)
@@ -200,3 +222,13 @@ def _unique_username() -> Iterator[None]:
             message = "another account has this user name or one that looks like it"
             raise UsernameTaken(message) from None
         raise
+
+
+@contextmanager
+def _unique_address() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        # A change that marks an address as verified names no other value that must be unique.
+        message = "another account has verified the address"
+        raise InvalidCode(message) from None

@@ -122,10 +122,38 @@ accounts = Table(
     Column("username_skeleton", _exact_bytes(255)),
     # Whether there are rows in factors: read with the account, changed with its epoch.
     Column("has_second_factor", Boolean, nullable=False, server_default=false()),
+    # The key of the address if it is verified: an address is verified by one account.
+    Column("verified_email_key", _exact_bytes(1024)),
+    Column("phone_number", String(16)),
+    # The number if it is verified, likewise.
+    Column("verified_phone_number", _identifier(16)),
     UniqueConstraint("username_key"),
     Index(None, "email_key"),
-    # An index, because SQLite can't add a constraint to a table; nor a column that is not null.
+    # Indices, because SQLite can not add a constraint to a table; nor a column that is not null.
     Index(None, "username_skeleton", unique=True),
+    Index(None, "verified_email_key", unique=True),
+    Index(None, "verified_phone_number", unique=True),
+    **_MYSQL,
+)
+
+one_time_codes = Table(
+    "one_time_codes",
+    metadata,
+    # One for each purpose and address or account; keyed hashes, as are all the bytes here.
+    Column("holder", _exact_bytes(32), primary_key=True),
+    Column("code_hash", _exact_bytes(32), nullable=False),
+    Column("is_guessable", Boolean, nullable=False),
+    # Of a decoy one that no account has, so that there is no foreign key.
+    Column("account_id", _identifier(36), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("address", _exact_bytes(32), nullable=False),
+    Column("expire_time", Moment, nullable=False),
+    Column("wrong_guesses", SmallInteger, nullable=False),
+    # When the count of wrong guesses ends; None before the first.
+    Column("guesses_end_time", Moment),
+    Index(None, "code_hash"),
+    Index(None, "account_id"),
+    Index(None, "expire_time"),
     **_MYSQL,
 )
 

@@ -77,6 +77,7 @@ class CreateAccountRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """The user name: ASCII letters, digits, `.`, `_` and `-`, beginning and ending with a letter or
     digit; compared without regard to case.
@@ -85,6 +86,8 @@ class CreateAccountRequest(_message.Message):
     """The e-mail address; may be empty."""
     password: _builtins.str
     """The password, in full; empty for an account that can't log in by password."""
+    phone_number: _builtins.str
+    """The phone number after E.164: `+`, and up to 15 digits; may be empty."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Roles that tokens carry."""
@@ -96,10 +99,11 @@ class CreateAccountRequest(_message.Message):
         email: _builtins.str = ...,
         password: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
+        phone_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "password", b"password", "roles", b"roles", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "password", b"password", "phone_number", b"phone_number", "roles", b"roles", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,19 +144,22 @@ class UpdateAccountRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     username: _builtins.str
     """The new user name, if the mask names `username`."""
     email: _builtins.str
     """The new e-mail address, if the mask names `email`; empty for none."""
+    phone_number: _builtins.str
+    """The new phone number after E.164, if the mask names `phone_number`; empty for none."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The new roles, if the mask names `roles`."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of `username`, `email` and `roles` to change; at least one."""
+        """Which of `username`, `email`, `phone_number` and `roles` to change; at least one."""
 
     def __init__(
         self,
@@ -162,10 +169,11 @@ class UpdateAccountRequest(_message.Message):
         email: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        phone_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "email", b"email", "roles", b"roles", "update_mask", b"update_mask", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "email", b"email", "phone_number", b"phone_number", "roles", b"roles", "update_mask", b"update_mask", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

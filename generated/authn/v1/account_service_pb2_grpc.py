@@ -107,7 +107,8 @@ class AccountServiceServicer:
 
     def UpdateAccount(self, request, context):
         """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-        no token with the old ones stays alive. Idempotent.
+        no token with the old ones stays alive. Another address is not verified, and the codes sent to
+        the one before are void. Idempotent.
 
         Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
         """

@@ -46,7 +46,8 @@ class AccountServiceStub:
     """
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
     """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-    no token with the old ones stays alive. Idempotent.
+    no token with the old ones stays alive. Another address is not verified, and the codes sent to
+    the one before are void. Idempotent.
 
     Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
     """
@@ -99,7 +100,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
     """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-    no token with the old ones stays alive. Idempotent.
+    no token with the old ones stays alive. Another address is not verified, and the codes sent to
+    the one before are void. Idempotent.
 
     Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
     """
@@ -167,7 +169,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateAccountResponse, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]]:
         """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-        no token with the old ones stays alive. Idempotent.
+        no token with the old ones stays alive. Another address is not verified, and the codes sent to
+        the one before are void. Idempotent.
 
         Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
         """

@@ -52,6 +52,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOKEN_REQUIRED: _ErrorReason.ValueType  # 14
     """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+    ERROR_REASON_INVALID_CODE: _ErrorReason.ValueType  # 15
+    """UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+    for nobody. Which of these is never told.
+    """
     ERROR_REASON_INVALID_FACTOR: _ErrorReason.ValueType  # 16
     """UNAUTHENTICATED: the code or the assertion is wrong, was used before, or is of no factor of the
     account. Which of these is never told.
@@ -141,6 +145,10 @@ caller presented is not valid.
 """
 ERROR_REASON_TOKEN_REQUIRED: ErrorReason.ValueType  # 14
 """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+ERROR_REASON_INVALID_CODE: ErrorReason.ValueType  # 15
+"""UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+for nobody. Which of these is never told.
+"""
 ERROR_REASON_INVALID_FACTOR: ErrorReason.ValueType  # 16
 """UNAUTHENTICATED: the code or the assertion is wrong, was used before, or is of no factor of the
 account. Which of these is never told.
