@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from authn.v1.account_pb2 import Account
 from authn.v1.account_service_pb2_grpc import AccountServiceStub
-from authn.v1.auth_service_pb2 import LoginRequest, RegisterRequest, RegisterResponse
+from authn.v1.auth_service_pb2 import (
+    CompleteVerificationRequest,
+    LoginRequest,
+    RegisterRequest,
+    RegisterResponse,
+    StartVerificationRequest,
+)
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from authn.v1.factor_service_pb2_grpc import FactorServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
@@ -71,6 +78,12 @@ class Service:
         """Log an account in."""
         given = {"identifier": identifier, "password": PASSWORD, **fields}
         return self.auth.Login(LoginRequest(**given)).tokens
+
+    def verify_email(self, account: Account) -> None:
+        """Prove that an account's address is its own."""
+        names = {"account_id": account.account_id}
+        asked = self.auth.StartVerification(StartVerificationRequest(email=account.email, **names))
+        self.auth.CompleteVerification(CompleteVerificationRequest(code=asked.code, **names))
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from tests.promises.guessing import (
     pass_time,
     told,
 )
-from tests.promises.test_names import mark_as_verified
 from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import Server
 
@@ -27,7 +26,7 @@ STRANGE = "a-device-of-somebody-else"
 
 def test_p_thr_2_the_owners_device_is_let_in_while_others_have_to_wait(own: Service) -> None:
     account = own.register(email="owner@devices.test").account
-    mark_as_verified(own, account.account_id)
+    own.verify_email(account)
     assert logs_in(own, account.username, device_id=DEVICE)
     for names in (account.username, account.email):
         exhaust(own, names, device_id=STRANGE)

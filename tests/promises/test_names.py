@@ -9,10 +9,7 @@ import grpc
 import pytest
 from authn.v1.account_service_pb2 import CreateAccountRequest, UpdateAccountRequest
 from authn.v1.token_service_pb2 import VerifyTokenRequest
-from sqlalchemy import update
 
-from authsvc.stores.sql.engine import connect
-from authsvc.stores.sql.schema import accounts
 from tests.service import Service, running
 from tests.stores.hot.servers import Server
 from tests.transport.calls import attempt, outcome, refused
@@ -36,15 +33,6 @@ def _unique() -> str:
     return "".join(secrets.choice("bdfghjkpqtxy") for _ in range(12))
 
 
-def mark_as_verified(service: Service, account_id: str) -> None:
-    """What a verification leads to."""
-    engine = connect(service.app.config.sql_url())
-    with engine.begin() as connection:
-        this = accounts.c.account_id == account_id
-        connection.execute(update(accounts).where(this).values(email_verified=True))
-    engine.dispose()
-
-
 def logged_in(service: Service, identifier: str, **fields: str) -> str:
     token = service.login(identifier, **fields).access_token
     return service.token.VerifyToken(VerifyTokenRequest(access_token=token)).claims.subject
@@ -65,7 +53,7 @@ def test_p_pw_3_a_verified_address_is_an_alias_of_the_user_name(
     email = f"Ada.Lovelace@{unique}.test"
     account = service.register(username=unique, email=email).account
     assert attempt(service, email).reason == "INVALID_CREDENTIALS"
-    mark_as_verified(service, account.account_id)
+    service.verify_email(account)
     for identifier in (unique, unique.upper(), email, email.lower(), email.upper()):
         assert logged_in(service, identifier) == account.account_id
 
@@ -73,7 +61,7 @@ def test_p_pw_3_a_verified_address_is_an_alias_of_the_user_name(
 def test_p_pw_3_no_other_spelling_leads_to_an_account(service: Service, unique: str) -> None:
     name, domain = f"ada{unique}", f"{unique}.test"
     account = service.register(username=name, email=f"ada.i@{domain}").account
-    mark_as_verified(service, account.account_id)
+    service.verify_email(account)
     of_address = (
         *("adai@", "ada.i+x@", " ada.i@", "\uff41da.i@", "ada.\u0456@", "ada.\u0131@", "ada.i@@"),
         *("@", "ada.i@x@", "ada.i\0@", "ada.\u0130@"),
@@ -109,7 +97,7 @@ def test_p_pw_3_an_address_that_is_not_verified_neither_lets_in_nor_keeps_out(
     assert len(refusals) == 1
     assert logged_in(service, owner.username, password=own) == owner.account_id
 
-    mark_as_verified(service, owner.account_id)
+    service.verify_email(owner)
     assert logged_in(service, email, password=own) == owner.account_id
     assert attempt(service, email, others).reason == "INVALID_CREDENTIALS"
     assert logged_in(service, earlier.username, password=others) == earlier.account_id
@@ -119,7 +107,7 @@ def test_p_pw_3_another_address_is_not_an_alias_until_it_is_verified(
     service: Service, unique: str
 ) -> None:
     account = service.register(email=f"old@{unique}.test").account
-    mark_as_verified(service, account.account_id)
+    service.verify_email(account)
     new = f"new@{unique}.test"
     service.account.UpdateAccount(
         UpdateAccountRequest(
@@ -136,7 +124,7 @@ def test_p_thr_1_all_spellings_of_a_name_share_its_attempts(
 ) -> None:
     name = form.format(unique)
     account = service.register(username=unique, email=f"k`ada@{unique}.test").account
-    mark_as_verified(service, account.account_id)
+    service.verify_email(account)
     for n in range(LIMIT):
         spelling = (name.upper(), name.title())[n % 2]
         assert attempt(service, spelling, "wrong").reason == "INVALID_CREDENTIALS"

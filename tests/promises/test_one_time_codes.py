@@ -1,8 +1,6 @@
 """A one-time code works once, in time, and for whom and what it was issued."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 from functools import partial
 
@@ -37,7 +35,6 @@ from tests.promises.codes import (
     new_number,
     seen,
     start,
-    start_outcome,
     start_verification,
     update,
 )
@@ -152,24 +149,6 @@ def test_a_code_is_for_one_account_one_address_and_one_purpose(pair: Pair) -> No
         assert complete(service, proof, "") == "INVALID_CODE"
         assert complete_verification(service, mine, proof) == ""
     assert complete(service, code, mine.email) == ""
-
-
-@pytest.mark.parametrize("stored", ["mi\u212ae@codes.test", "mik\u00e9@codes.test"])
-def test_p_pw_3_a_code_for_an_address_that_only_counts_as_the_same_never_works(
-    own: Service, stored: str
-) -> None:
-    """The code is sent to the address as it was typed, which may be another's mailbox."""
-    made = account(own)
-    with closing(sqlite3.connect(own.app.config.data / "authsvc.db")) as database:
-        key = b"mike@codes.test"
-        values = "email = ?, email_key = ?, verified_email_key = ?"
-        database.execute(f"UPDATE accounts SET {values}", [stored, key, key])
-        database.commit()
-
-    assert complete(own, start(own, "mike@codes.test"), "mike@codes.test") == "INVALID_CODE"
-    proof = start_verification(own, made, email="mike@codes.test")
-    assert complete_verification(own, made, proof) == "INVALID_CODE"
-    assert start_outcome(own, "mi\u212ae@codes.test") == "INVALID_REQUEST"
 
 
 def test_digits_may_be_typed_with_spaces_and_are_used_once_in_any_spelling(pair: Pair) -> None:
