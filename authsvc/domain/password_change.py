@@ -111,5 +111,6 @@ class PasswordChange:
     def _check(self, call: Call, account: Account, current: str) -> None:
         stored = account.password_hash
         if not self._passwords.verify(current, stored, time_left=call.time_left()):
-            detail = "wrong password"
+            usable = stored is None or self._passwords.is_acceptable(stored)
+            detail = "wrong password" if usable else "unacceptable hash"
             raise InvalidCredentials(detail)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from authn.v1.account_service_pb2 import ChangePasswordRequest
 from sqlalchemy import select, update
 
 from authsvc.config import ConfigurationError
@@ -16,9 +17,9 @@ from authsvc.errors import Overloaded
 from authsvc.store_faults import store_faults
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.schema import accounts
-from tests.service import PASSWORD, Service, running
+from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import Server
-from tests.transport.calls import attempt
+from tests.transport.calls import attempt, refused
 from tests.transport.logged import logged
 
 KEYS = {name: hashlib.sha256(name.encode()).digest() for name in ("k1", "k2")}
@@ -126,11 +127,16 @@ def test_p_pw_5_a_stored_hash_with_absurd_costs_is_refused_and_logged(
     costs: str, place: Place
 ) -> None:
     with logged() as log, place.service() as service:
-        account = service.register(username="ada").account
+        registered = service.register(username="ada")
+        account, me = registered.account, bearer(registered.tokens.access_token)
         place.put(service, "ada", place.stored(service, "ada").replace("m=8,t=1,p=1", costs))
         assert attempt(service, "ada").raw == attempt(service, "nobody").raw
-    reasons = [e["reason"] for e in log.events("login") if e["subject"] == account.account_id]
-    assert reasons == ["", "unacceptable hash"]
+        change = ChangePasswordRequest(current_password=PASSWORD, new_password="new " + PASSWORD)
+        refusal = refused(lambda: service.account.ChangePassword(change, metadata=me))
+        assert refusal.reason == "INVALID_CREDENTIALS"
+    for kind in ("login", "password.changed"):
+        *_, last = [e for e in log.events(kind) if e["subject"] == account.account_id]
+        assert last["reason"] == "unacceptable hash"
 
 
 def test_p_pw_1_a_login_does_not_wait_for_its_hash_to_be_renewed(
