@@ -1,5 +1,6 @@
 """The composition root: the one place that knows all rooms."""
 
+import time
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
@@ -8,10 +9,13 @@ from authsvc import authenticating, policies, revoking
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.account_export import AccountExport
+from authsvc.domain.account_import import AccountImport
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
+from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.keys import Keys
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
@@ -31,8 +35,10 @@ from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.stores.sql.account_import import SqlAccountImportStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.hash_kinds import SqlHashKindStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
@@ -40,7 +46,7 @@ from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
-from authsvc.system_clock import steady_clock
+from authsvc.system_clock import since_boot, steady_clock
 from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
@@ -119,9 +125,12 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         record=record,
         clock=now,
     )
+    kind_store = SqlHashKindStore(engine, now)
+    hash_kinds = HashKinds(store=kind_store, steady=since_boot, pause=time.sleep)
     proving = authenticating.put_together(
         config,
         accounts=accounts,
+        hash_kinds=hash_kinds,
         redis=redis,
         grants=grants,
         revoker=revoker,
@@ -150,6 +159,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
     watching = watch(replica=replica, journal=journal, keys=keys, metrics=metrics, clock=now)
     health = watching.health
+    directory = AccountDirectory(accounts=accounts, revoker=revoker, record=record, clock=now)
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(
@@ -172,8 +182,17 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             page_key=page_key,
         ),
         account=AccountService(
-            directory=AccountDirectory(
-                accounts=accounts, revoker=revoker, record=record, clock=now
+            directory=directory,
+            account_import=AccountImport(
+                store=SqlAccountImportStore(engine),
+                passwords=proving.passwords,
+                kinds=hash_kinds,
+                key=_own_secret(settings, "import key"),
+                record=record,
+                clock=now,
+            ),
+            account_export=AccountExport(
+                directory=directory, sessions=sessions, record=record, clock=now
             ),
             registration=proving.registration,
             password_change=proving.password_change,
@@ -206,6 +225,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            kind_store.purge()
 
     return App(
         config=config,

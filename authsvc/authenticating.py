@@ -9,6 +9,7 @@ from authsvc.domain.attempts import AttemptLimits, Attempts
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
+from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.login import Login
 from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.passwords import PasswordPolicy, Passwords
@@ -34,6 +35,7 @@ def put_together(
     config: Config,
     *,
     accounts: AccountStore,
+    hash_kinds: HashKinds,
     redis: RedisConnection,
     grants: Grants,
     revoker: Revoker,
@@ -42,7 +44,11 @@ def put_together(
     clock: Clock,
 ) -> Authenticating:
     """Put them together."""
-    passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
+    passwords = Passwords(
+        profile=policies.argon2_profile(config),
+        foreign_kinds=hash_kinds.current,
+        on_queue=metrics.set_hash_queue,
+    )
     policy = PasswordPolicy(min_length=config.password_min_length)
     attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=clock)
     login = Login(

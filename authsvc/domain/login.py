@@ -74,7 +74,10 @@ class Login:
     def _check_password(self, call: Call, identifier: str, password: str) -> Account:
         account = self._accounts.find_by_identifier(identifier)
         stored = account.password_hash if account else None
-        matches = self._passwords.verify(password, stored, time_left=call.time_left())
+        is_open = account is not None and account.state is AccountState.ACTIVE
+        matches = self._passwords.verify(
+            password, stored, is_open=is_open, time_left=call.time_left()
+        )
         if account is None or account.password_hash is None:
             self._fail(call, account, "unknown")
         if not matches:

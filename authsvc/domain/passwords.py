@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -19,6 +19,9 @@ from typing import TypeVar
 
 import argon2
 
+from authsvc.domain.foreign_hashes.foreign_hash import HashKind
+from authsvc.domain.foreign_hashes.schemes import spend
+from authsvc.domain.imported_hash import read_imported
 from authsvc.errors import DeadlineExceeded, FieldViolation, Overloaded, PasswordRejected
 
 _T = TypeVar("_T")
@@ -95,6 +98,7 @@ class Passwords:
         profile: Argon2Profile,
         permits: int = 1,
         queue_limit: int = 12,
+        foreign_kinds: Callable[[], Sequence[HashKind]] = tuple,
         on_queue: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._hasher = argon2.PasswordHasher(
@@ -105,6 +109,7 @@ class Passwords:
         )
         self._permits = permits
         self._queue_limit = queue_limit
+        self._foreign_kinds = foreign_kinds
         self._on_queue = on_queue
         self._waiting = 0
         self._seconds_per_hash = 0.0
@@ -124,32 +129,70 @@ class Passwords:
         """
         return self._run(lambda: self._hasher.hash(_encode(password)), time_left)
 
-    def verify(self, password: str, stored: str | None, *, time_left: timedelta) -> bool:
+    def verify(
+        self, password: str, stored: str | None, *, is_open: bool = True, time_left: timedelta
+    ) -> bool:
         """Say whether a password is the stored one; None stands for an account that has none.
 
         One hash of equal cost is computed in every case, so that time tells nothing
-        (CVE-2025-6011).
+        (CVE-2025-6011); and, unless the answer lets somebody in, one of each kind of foreign hash
+        that any account has (docs/decisions/0010-imported-hashes.md).
+
+        Args:
+            password: The password as it was typed.
+            stored: What the account keeps.
+            is_open: Whether the right password lets the account in.
+            time_left: How long an answer is of use.
 
         Raises:
             Overloaded: The queue is full or the time would not do; nothing was hashed.
             DeadlineExceeded: The time is up.
+            StoreUnavailable: What is owed is not known; nothing was hashed.
 
         """
-        matches = self._run(lambda: self._matches(password, stored or self._dummy), time_left)
+        owed = self._foreign_kinds()
+        matches = self._run(
+            lambda: self._judge(password, stored, owed, is_open=is_open and stored is not None),
+            time_left,
+        )
         return matches and stored is not None
 
+    def has_own_costs(self, stored: str) -> bool:
+        """Say whether a stored hash is one of ours, with the costs that new ones have."""
+        try:
+            return not self._hasher.check_needs_rehash(stored)
+        except argon2.exceptions.InvalidHashError:
+            return False
+
     def needs_rehash(self, stored: str) -> bool:
-        """Say whether a stored hash has other parameters than new ones get."""
-        return self._hasher.check_needs_rehash(stored)
+        """Say whether a stored hash is another than new ones are."""
+        return not self.has_own_costs(stored)
 
     def close(self) -> None:
         """Finish what is being hashed and stop."""
         self._threads.shutdown()
 
+    def _judge(
+        self, password: str, stored: str | None, owed: Sequence[HashKind], *, is_open: bool
+    ) -> bool:
+        own = stored if stored is not None and self.has_own_costs(stored) else None
+        imported = read_imported(stored) if stored is not None and own is None else None
+        if imported is None:  # also what no login may compute
+            matches = self._matches(password, own or self._dummy)
+        elif imported.wrapping:
+            matches = self._matches(imported.foreign.text_of(password), imported.wrapping)
+        else:
+            matches = imported.foreign.matches(password)
+        if not (matches and is_open):
+            if imported is not None and not imported.wrapping:
+                self._matches(password, self._dummy)
+            spend(owed, done=imported.foreign.kind if imported is not None else None)
+        return matches
+
     def _matches(self, password: str, stored: str) -> bool:
         try:
             return self._hasher.verify(stored, _encode(password))
-        except argon2.exceptions.VerificationError:
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
 
     def _run(self, work: Callable[[], _T], time_left: timedelta) -> _T:

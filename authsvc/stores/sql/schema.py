@@ -105,8 +105,24 @@ accounts = Table(
     Column("create_time", Moment, nullable=False),
     Column("update_time", Moment, nullable=False),
     Column("password_change_time", Moment),
+    # Of a foreign password hash: its kind, until the account has one of ours.
+    Column("hash_family", _identifier(64)),
+    Column("hash_work", BigInteger),
+    # What the row was that the account was imported from, under a key: it tells nothing else.
+    Column("import_digest", _exact_bytes(32)),
     UniqueConstraint("username_key"),
     Index(None, "email_key"),
+    Index(None, "hash_family", "hash_work"),
+    Index(None, "import_digest", unique=True),
+    **_MYSQL,
+)
+
+hash_kinds = Table(
+    "hash_kinds",
+    metadata,
+    Column("family", _identifier(64), primary_key=True),
+    Column("work", BigInteger, nullable=False),
+    Column("announce_time", Moment, nullable=False),
     **_MYSQL,
 )
 
