@@ -133,7 +133,8 @@ class AccountImport:
         refused = {r.digest: r.refusal for r in readings if r.refusal is not None}
         waiting = {r.digest: r for r in readings if r.refusal is None}
         known = self._find_known(waiting.values())
-        new = [self._account(call, r) for d, r in waiting.items() if d not in known]
+        now = self._clock()
+        new = [self._account(call, r, now) for d, r in waiting.items() if d not in known]
         kept = {**known, **self._create(new)}
         made = [one for one in new if kept.get(one.digest) == one.account.account_id]
         for one in made:
@@ -171,8 +172,8 @@ class AccountImport:
             return self._store.find_imported([r.digest for r in readings])
         return {}
 
-    def _account(self, call: Call, reading: "_Reading") -> ImportedAccount:
-        row, now = reading.row, self._clock()
+    def _account(self, call: Call, reading: "_Reading", now: datetime) -> ImportedAccount:
+        row = reading.row
         account = Account(
             account_id=new_account_id(),
             username=row.username,
@@ -237,5 +238,5 @@ def _digest(key: bytes, row: ImportedRow) -> bytes:
     """Give the digest of all that a row says; what it is called in the import does not count."""
     created = row.create_time.isoformat() if row.create_time is not None else None
     data = [row.username, row.email, row.email_verified, row.roles, row.password_hash]
-    text = json.dumps([*data, created, row.state.value], separators=(",", ":"))
+    text = json.dumps([*data, created, row.state.value])
     return hmac.digest(key, text.encode(), "sha256")

@@ -47,6 +47,9 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
+_in_one_line = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Json(TypeDecorator[Any]):
     """A list or an object of strings, as JSON text."""
 
@@ -55,7 +58,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: object, dialect: Dialect) -> str:
         """Write it in one line."""
-        return json.dumps(value, separators=(",", ":"))
+        return _in_one_line(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> object:
         """Read it; no column that holds it is nullable."""
