@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from functools import partial
 
 from authsvc.domain.foreign_hashes import unpadded
 from authsvc.domain.foreign_hashes.foreign_hash import CostOutOfRange, ForeignHash, HashKind
@@ -42,24 +41,30 @@ def read(text: str) -> ForeignHash | None:
     rounds = int(found["rounds"])
     if rounds > _MOST_ROUNDS:
         raise CostOutOfRange(f"PBKDF2 may have at most {_MOST_ROUNDS:,} iterations.")
+    write = _write_padded if is_django else _write_adapted
     return ForeignHash(
         kind=HashKind(family, rounds),
         is_weak=rounds < _STRONG_ROUNDS,
         setting=text.removesuffix(found["digest"] or ""),
-        digest=unpadded.encode(digest),
-        compute=partial(_compute, name, salt, rounds),
+        digest=write(digest) if digest else "",
+        compute=lambda password: write(hashlib.pbkdf2_hmac(name, password, salt, rounds)),
     )
 
 
 def spend(family: str, done: int, total: int) -> None:
     """Spend what `total` iterations cost more than `done`."""
     if total > done:
-        _compute(DIGESTS[family][0], bytes(16), total - done, b"")
-
-
-def _compute(name: str, salt: bytes, rounds: int, password: bytes) -> str:
-    return unpadded.encode(hashlib.pbkdf2_hmac(name, password, salt, rounds))
+        hashlib.pbkdf2_hmac(DIGESTS[family][0], b"", bytes(16), total - done)
 
 
 def _standard(encoded: str) -> str:
-    return encoded.replace(".", "+")  # passlib's own alphabet
+    return encoded.replace(".", "+")
+
+
+def _write_adapted(raw: bytes) -> str:
+    """Write bytes in passlib's own alphabet."""
+    return unpadded.encode(raw).replace("+", ".")
+
+
+def _write_padded(raw: bytes) -> str:
+    return unpadded.encode(raw) + "=" * (-len(raw) % 3)

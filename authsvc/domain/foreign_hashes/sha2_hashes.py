@@ -23,8 +23,10 @@ _FAMILIES = {"5": "sha256-crypt", "6": "sha512-crypt"}
 _USUAL_ROUNDS = 5_000
 _LEAST_ROUNDS, _MOST_ROUNDS = 1_000, 1_000_000
 
-_LDAP = re.compile(r"(?P<name>\{SSHA(?P<bits>256|512)\})(?P<rest>[+/A-Za-z0-9]{1,256})={0,2}")
-_LDAP_SETTING = re.compile(r"\{SSHA(?P<bits>256|512)\}(?P<salt>[+/A-Za-z0-9]{1,128})\$")
+_LDAP = re.compile(r"\{SSHA(?P<bits>256|512)\}(?P<rest>[+/A-Za-z0-9]{1,256})={0,2}")
+_KEPT = re.compile(
+    r"\{SSHA(?P<bits>256|512)\}(?P<salt>[+/A-Za-z0-9]{1,256})\$(?P<digest>[+/A-Za-z0-9]{43}|[+/A-Za-z0-9]{86})?"
+)
 
 
 def read(text: str) -> ForeignHash | None:
@@ -34,7 +36,7 @@ def read(text: str) -> ForeignHash | None:
         CostOutOfRange: It can't be computed in the time that a login may take.
 
     """
-    return _read_crypt(text) or _read_ldap(text) or _read_ldap_setting(text)
+    return _read_crypt(text) or _read_ldap(text) or _read_kept(text)
 
 
 def spend(family: str, done: int, total: int) -> None:
@@ -80,10 +82,13 @@ def _read_ldap(text: str) -> ForeignHash | None:
     return _ldap(found["bits"], raw[size:], unpadded.encode(raw[:size]))
 
 
-def _read_ldap_setting(text: str) -> ForeignHash | None:
-    found = _LDAP_SETTING.fullmatch(text)
+def _read_kept(text: str) -> ForeignHash | None:
+    """Read our own spelling, in which the digest comes last and may be missing."""
+    found = _KEPT.fullmatch(text)
     salt = unpadded.decode(found["salt"]) if found else None
-    return None if found is None or salt is None else _ldap(found["bits"], salt, "")
+    if found is None or salt is None:
+        return None
+    return _ldap(found["bits"], salt, found["digest"] or "")
 
 
 def _ldap(bits: str, salt: bytes, digest: str) -> ForeignHash:
