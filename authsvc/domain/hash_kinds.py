@@ -86,7 +86,7 @@ class HashKinds:
         asked_at = self._steady()
         work = {kind.family: kind.work for kind in self._store.list()}
         with self._changing:
-            if asked_at > self._known.read_at:  # else another thread has read later than this one
+            if asked_at >= self._known.read_at:  # else another thread has read later than this one
                 same = work == self._known.work
                 changed_at = self._known.changed_at if same else self._steady()
                 self._known = _Known(work, asked_at, changed_at)

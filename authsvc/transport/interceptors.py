@@ -46,7 +46,7 @@ from authsvc.transport.access import AccessRule
 from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
 from authsvc.transport.gate import Gate
-from authsvc.transport.requests import Cut, RequestStreams
+from authsvc.transport.requests import Cut, RequestStreams, time_heard
 from authsvc.transport.status import cancelled_status, internal_status, status_of
 from authsvc.transport.streams import Streams
 from authsvc.transport.validation import MALFORMED, validate
@@ -171,7 +171,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         def take(messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
             code = "OK"
             try:
-                set_call(self._let_in(rule, context, _time_heard))
+                set_call(self._let_in(rule, context, time_heard))
                 with (
                     self._request_streams.place(),
                     closing(self._admit_each(rule, messages, context)) as admitted,
@@ -194,7 +194,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         with closing(self._request_streams.read(messages)) as requests:
             for request in requests:
                 with self._gate:  # until the next message is asked for
-                    call = self._let_in(rule, context, _time_heard)
+                    call = self._let_in(rule, context, time_heard)
                     validate(request)
                     set_call(call)
                     yield request
@@ -249,16 +249,6 @@ class CallInterceptor(grpc.ServerInterceptor):
             raise DeadlineExceeded
         ends = time.monotonic() + seconds
         return lambda: timedelta(seconds=ends - time.monotonic())
-
-
-def _time_heard(context: grpc.ServicerContext) -> Callable[[], timedelta]:
-    """Of a stream of requests: the time that the caller gives, and none once it has gone."""
-
-    def left() -> timedelta:
-        remaining = context.time_remaining() if context.is_active() else 0.0
-        return timedelta.max if remaining is None else timedelta(seconds=remaining)
-
-    return left
 
 
 _METADATA_RULE = "It must appear once and hold printable ASCII only."

@@ -5,7 +5,7 @@ a thread of the stream's own waits for it, and the handler waits for that thread
 """
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -21,6 +21,7 @@ REQUEST_STREAMS = 4
 IDLE_TIME = timedelta(seconds=60)
 """How long the next message may take."""
 
+_A_DAY = 86_400.0
 _RETRY = timedelta(seconds=5)
 _AHEAD = 2
 """How many messages are there at most: the one that is worked on, and the next."""
@@ -85,6 +86,18 @@ class RequestStreams:
         if isinstance(message, grpc.RpcError):
             raise Cut
         return message
+
+
+def time_heard(context: grpc.ServicerContext) -> Callable[[], timedelta]:
+    """Give the time that the caller of a stream leaves, which is none once it has gone."""
+
+    def left() -> timedelta:
+        if not context.is_active():
+            return timedelta()
+        remaining = context.time_remaining()  # without a deadline, some 10^18 seconds or None
+        return timedelta(seconds=min(_A_DAY if remaining is None else remaining, _A_DAY))
+
+    return left
 
 
 def _wait_for(

@@ -164,7 +164,6 @@ def test_p_thr_3_a_kind_is_forgotten_when_no_account_has_it_and_not_before(
     accounts: SqlAccountStore,
     kinds: SqlHashKindStore,
     account: Account,
-    end_tokens: EndTokens,
     clock: list[datetime],
 ) -> None:
     old = imported(account, "bob", kind=HashKind("bcrypt", 12)), imported(account, "eve")
@@ -177,6 +176,7 @@ def test_p_thr_3_a_kind_is_forgotten_when_no_account_has_it_and_not_before(
     kinds.purge()
     assert kinds.list() == [HashKind("bcrypt", 12)]
 
+    end_tokens = EndTokens(reason="account deleted", remember_until=clock[0])
     accounts.delete(old[0].account.account_id, now=clock[0], end_tokens=end_tokens)
     kinds.purge()
     assert kinds.list() == [BCRYPT]
