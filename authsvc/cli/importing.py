@@ -17,7 +17,7 @@ _BATCH_ROWS = 1_000
 _BATCH_BYTES = 1024 * 1024
 _ATTEMPTS = 6
 _FIRST_WAIT_SECONDS = 0.5
-_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+_PASSING = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 
 _PREFIX = "IMPORT_OUTCOME_"
 UNREADABLE = "UNREADABLE"
@@ -56,21 +56,26 @@ def import_lines(
     """
     stub = AccountServiceStub(channel)
     coming = iter(lines)
+    passing = _PASSING[:1]  # a server that has never answered may not be there at all
     while part := list(islice(coming, _STREAM_ROWS)):
         rows = [line.row for line in part if line.row is not None]
-        results = iter(_send(stub, rows, on_sent) if rows else ())
+        results = iter(_send(stub, rows, on_sent, passing) if rows else ())
+        passing = _PASSING if rows else passing
         yield [_imported(line, next(results) if line.row is not None else None) for line in part]
 
 
 def _send(
-    stub: AccountServiceStub, rows: Sequence[ImportedAccount], on_sent: Callable[[int], None]
+    stub: AccountServiceStub,
+    rows: Sequence[ImportedAccount],
+    on_sent: Callable[[int], None],
+    passing: Sequence[grpc.StatusCode],
 ) -> Sequence[ImportResult]:
     wait = _FIRST_WAIT_SECONDS
     for _ in range(_ATTEMPTS - 1):
         try:
             return stub.ImportAccounts(_batches(rows, on_sent)).results
         except grpc.RpcError as error:
-            if error.code() not in _PASSING:
+            if error.code() not in passing:
                 raise
         time.sleep(wait)
         wait *= 2
