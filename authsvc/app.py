@@ -1,5 +1,6 @@
 """The composition root: the one place that knows all rooms."""
 
+import time
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
@@ -8,10 +9,13 @@ from authsvc import attempting, authenticating, policies, revoking, second_facto
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.account_export import AccountExport
+from authsvc.domain.account_import import AccountImport
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
+from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.keys import Keys
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
@@ -31,8 +35,10 @@ from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.stores.sql.account_import import SqlAccountImportStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.hash_kinds import SqlHashKindStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
@@ -42,7 +48,7 @@ from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
-from authsvc.system_clock import steady_clock
+from authsvc.system_clock import since_boot, steady_clock
 from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
@@ -146,6 +152,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         record=record,
         clock=now,
     )
+    kind_store = SqlHashKindStore(engine, now)
+    hash_kinds = HashKinds(store=kind_store, steady=since_boot, pause=time.sleep)
     proving = authenticating.put_together(
         config,
         accounts=accounts,
@@ -153,6 +161,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         second_factor=factors.second_factor,
         code_store=SqlOneTimeCodeStore(engine),
         code_key=_own_secret(settings, "code key"),
+        hash_kinds=hash_kinds,
         grants=grants,
         revoker=revoker,
         metrics=metrics,
@@ -180,6 +189,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
     watching = watch(replica=replica, journal=journal, keys=keys, metrics=metrics, clock=now)
     health = watching.health
+    directory = AccountDirectory(accounts=accounts, revoker=revoker, record=record, clock=now)
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(
@@ -206,8 +216,17 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             page_key=page_key,
         ),
         account=AccountService(
-            directory=AccountDirectory(
-                accounts=accounts, revoker=revoker, record=record, clock=now
+            directory=directory,
+            account_import=AccountImport(
+                store=SqlAccountImportStore(engine),
+                passwords=proving.passwords,
+                kinds=hash_kinds,
+                key=_own_secret(settings, "import key"),
+                record=record,
+                clock=now,
+            ),
+            account_export=AccountExport(
+                directory=directory, sessions=sessions, record=record, clock=now
             ),
             registration=proving.registration,
             password_change=proving.password_change,
@@ -246,6 +265,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             trying.forget_old()
             factors.totp_store.purge(now())
             proving.codes.purge()
+            kind_store.purge()
 
     return App(
         config=config,

@@ -10,6 +10,7 @@ from authsvc.domain.attempts import Attempts
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
+from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.login import Login
 from authsvc.domain.one_time_codes import OneTimeCodes, OneTimeCodeStore
 from authsvc.domain.password_change import PasswordChange
@@ -45,6 +46,7 @@ def put_together(
     second_factor: SecondFactor,
     code_store: OneTimeCodeStore,
     code_key: bytes,
+    hash_kinds: HashKinds,
     grants: Grants,
     revoker: Revoker,
     metrics: Metrics,
@@ -56,7 +58,10 @@ def put_together(
         profile=policies.argon2_profile(config), peppers=policies.peppers(config)
     )
     passwords = Passwords(
-        hashes=hashes, on_queue=metrics.set_hash_queue, on_shed=metrics.count_shed
+        hashes=hashes,
+        foreign_kinds=hash_kinds.current,
+        on_queue=metrics.set_hash_queue,
+        on_shed=metrics.count_shed,
     )
     policy = policies.password_policy(config)
     login = Login(

@@ -15,6 +15,7 @@ from benchmarks import (
     crowding,
     harness,
     hashing,
+    importing,
     library,
     memory,
     refreshing,
@@ -36,6 +37,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     memory,
     calls,
     starting,
+    importing,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")

@@ -12,6 +12,7 @@ class EventType(Enum):
     ACCOUNT_UPDATED = "account.updated"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_EXPORTED = "account.exported"
     ACCOUNT_DELETED = "account.deleted"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event's name
     FACTOR_OFFERED = "factor.offered"

@@ -101,7 +101,10 @@ class Login:
 
     def _check_password(self, call: Call, account: Account | None, password: str) -> Account:
         stored = account.password_hash if account else None
-        matches = self._passwords.verify(password, stored, time_left=call.time_left())
+        is_open = account is not None and account.state is AccountState.ACTIVE
+        matches = self._passwords.verify(
+            password, stored, is_open=is_open, time_left=call.time_left()
+        )
         if account is None or account.password_hash is None:
             raise InvalidCredentials(_UNKNOWN)
         if not matches:

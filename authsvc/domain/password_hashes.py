@@ -118,12 +118,18 @@ class PasswordHashes:
         """
         return self._read(stored) is not None
 
+    def has_own_costs(self, stored: str) -> bool:
+        """Say whether a stored hash costs what new ones do, under a pepper that is known here."""
+        read = self._read(stored)
+        if read is None or not (read.keyid is None or read.keyid in self._peppers.keys):
+            return False
+        return not self._hasher.check_needs_rehash(read.phc)
+
     def needs_rehash(self, stored: str) -> bool:
         """Say whether new hashes have another form, other parameters or another pepper."""
         read = self._read(stored)
-        if read is None or read.keyid != self._peppers.current:
-            return True
-        return self._hasher.check_needs_rehash(read.phc)
+        is_under_current = read is not None and read.keyid == self._peppers.current
+        return not (is_under_current and self.has_own_costs(stored))
 
     def _make(self, password: str) -> _Stored:
         keyid = self._peppers.current

@@ -1,11 +1,15 @@
 """AccountService: between its messages and the account directory, registration and passwords."""
 
+from collections.abc import Iterator
+
 import grpc
 from authn.v1 import account_service_pb2 as pb
 from authn.v1.account_service_pb2_grpc import AccountServiceServicer
 
 from authsvc.domain import opaque_string
 from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.account_export import AccountExport
+from authsvc.domain.account_import import AccountImport
 from authsvc.domain.accounts import UNCHANGED, AccountChange
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.password_change import PasswordChange
@@ -17,7 +21,8 @@ from authsvc.domain.password_policy import (
 from authsvc.domain.registration import NewAccount, Registration
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.transport.context import current_call
-from authsvc.transport.messages import account_message, token_set
+from authsvc.transport.imported_rows import take_rows
+from authsvc.transport.messages import account_message, session_message, timestamp, token_set
 from authsvc.transport.pages import PageTokens, page_size
 
 _CHANGEABLE = frozenset(("username", "email", "phone_number", "roles"))
@@ -30,12 +35,16 @@ class AccountService(AccountServiceServicer):
         self,
         *,
         directory: AccountDirectory,
+        account_import: AccountImport,
+        account_export: AccountExport,
         registration: Registration,
         password_change: PasswordChange,
         password_policy: PasswordPolicy,
         page_key: bytes,
     ) -> None:
         self._directory = directory
+        self._import = account_import
+        self._export = account_export
         self._registration = registration
         self._password_change = password_change
         self._policy_message = _policy_message(password_policy)
@@ -108,6 +117,21 @@ class AccountService(AccountServiceServicer):
     ) -> pb.DeleteAccountResponse:
         revision = self._directory.delete(current_call(), AccountId(request.account_id))
         return pb.DeleteAccountResponse(revision=revision)
+
+    def ExportAccount(
+        self, request: pb.ExportAccountRequest, _: grpc.ServicerContext
+    ) -> pb.ExportAccountResponse:
+        data = self._export.collect(current_call(), request.account_id)
+        return pb.ExportAccountResponse(
+            collect_time=timestamp(data.collect_time),
+            account=account_message(data.account),
+            sessions=map(session_message, data.sessions),
+        )
+
+    def ImportAccounts(
+        self, request_iterator: Iterator[pb.ImportAccountsRequest], _: grpc.ServicerContext
+    ) -> pb.ImportAccountsResponse:
+        return take_rows(request_iterator, lambda rows: self._import.take(current_call(), rows))
 
     def GetPasswordPolicy(
         self, _request: pb.GetPasswordPolicyRequest, _: grpc.ServicerContext

@@ -1,6 +1,6 @@
 """Between the messages of the contract and the values of the domain."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from authn.v1.account_pb2 import Account as AccountMessage
 from authn.v1.account_pb2 import AccountState as AccountStateMessage
@@ -53,6 +53,13 @@ _REVOCATION_KINDS = {
 def timestamp(moment: datetime) -> Timestamp:
     """Write a moment."""
     return Timestamp(seconds=int(moment.timestamp()), nanos=moment.microsecond * 1000)
+
+
+def moment(message: Timestamp) -> datetime:
+    """Read a moment, to the microsecond."""
+    return datetime.fromtimestamp(message.seconds, UTC) + timedelta(
+        microseconds=message.nanos // 1000
+    )
 
 
 def token_set(tokens: Tokens) -> TokenSet:

@@ -206,6 +206,11 @@ def stopping_status() -> grpc.Status:
     return rpc_status.to_status(Status(code=Code.UNAVAILABLE, message=message))
 
 
+def cancelled_status() -> grpc.Status:
+    """Give the status of a call that nobody waits for any more."""
+    return rpc_status.to_status(Status(code=Code.CANCELLED, message="The call was cut."))
+
+
 def reason_of(error: AuthError) -> ErrorReason.ValueType:
     """Give the reason of an error, for answers that carry one for each item."""
     return SPECS[type(error)].reason

@@ -61,6 +61,7 @@ class Field:
         *steps, last = self.path
         for step in steps:
             request = getattr(request, step.name)
+            request = request.add() if step.is_repeated else request
         if last.is_repeated:
             del getattr(request, last.name)[:]
             getattr(request, last.name).append(text)

@@ -58,7 +58,8 @@ def changed_values(change: AccountChange, row: Row[Any], now: datetime) -> dict[
     if change.state is not UNCHANGED:
         values["state"] = change.state.value
     if change.password_hash is not UNCHANGED:
-        values["password_hash"] = change.password_hash
+        # Whatever an account gets after it was imported is of our own kind.
+        values |= {"password_hash": change.password_hash, "hash_family": None, "hash_work": None}
     if change.password_change_time is not UNCHANGED:
         values["password_change_time"] = change.password_change_time
     return values

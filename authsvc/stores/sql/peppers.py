@@ -82,7 +82,7 @@ def _is_needed(connection: Connection, pepper_id: str) -> bool:
     """Look through all accounts: done only while a pepper that was once configured is not."""
     prefix = f"$hmac-sha256$keyid={pepper_id}$"
     query = select(accounts.c.account_id).where(
-        accounts.c.password_hash.startswith(prefix, autoescape=True)
+        accounts.c.password_hash.contains(prefix, autoescape=True)
     )
     return connection.execute(query.limit(1)).first() is not None
 

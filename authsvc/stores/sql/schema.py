@@ -48,6 +48,9 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
+_in_one_line = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Json(TypeDecorator[Any]):
     """A list or an object of strings, as JSON text."""
 
@@ -56,7 +59,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: object, dialect: Dialect) -> str:
         """Write it in one line."""
-        return json.dumps(value, separators=(",", ":"))
+        return _in_one_line(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> object:
         """Read it; no column that holds it is nullable."""
@@ -127,12 +130,28 @@ accounts = Table(
     Column("phone_number", String(16)),
     # The number if it is verified, likewise.
     Column("verified_phone_number", _identifier(16)),
+    # Of a foreign password hash: its kind, until the account has one of ours.
+    Column("hash_family", _identifier(64)),
+    Column("hash_work", BigInteger),
+    # What the row was that the account was imported from, under a key: it tells nothing else.
+    Column("import_digest", _exact_bytes(32)),
     UniqueConstraint("username_key"),
     Index(None, "email_key"),
+    Index(None, "hash_family", "hash_work"),
     # Indices, because SQLite can not add a constraint to a table; nor a column that is not null.
     Index(None, "username_skeleton", unique=True),
     Index(None, "verified_email_key", unique=True),
     Index(None, "verified_phone_number", unique=True),
+    Index(None, "import_digest", unique=True),
+    **_MYSQL,
+)
+
+hash_kinds = Table(
+    "hash_kinds",
+    metadata,
+    Column("family", _identifier(64), primary_key=True),
+    Column("work", BigInteger, nullable=False),
+    Column("announce_time", Moment, nullable=False),
     **_MYSQL,
 )
 

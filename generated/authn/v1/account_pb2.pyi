@@ -92,7 +92,9 @@ class Account(_message.Message):
 
     @_builtins.property
     def password_change_time(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When the password was last set; absent without a password."""
+        """Output only. When the password was last set; absent without a password, and for an
+        imported one that has not been changed since.
+        """
 
     def __init__(
         self,

@@ -3,12 +3,15 @@
 isort:skip_file
 Looking after accounts."""
 
+from authn.v1 import account_import_pb2 as _account_import_pb2
 from authn.v1 import account_pb2 as _account_pb2
+from authn.v1 import session_pb2 as _session_pb2
 from authn.v1 import token_pb2 as _token_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -454,6 +457,126 @@ class DeleteAccountResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteAccountResponse: _TypeAlias = DeleteAccountResponse  # noqa: Y015
+
+@_typing.final
+class ExportAccountRequest(_message.Message):
+    """Whose data to give."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account; empty means the caller's own."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAccountRequest: _TypeAlias = ExportAccountRequest  # noqa: Y015
+
+@_typing.final
+class ExportAccountResponse(_message.Message):
+    """All that is kept about an account, a section for each kind of data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECT_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def collect_time(self) -> _timestamp_pb2.Timestamp:
+        """When the data was collected."""
+
+    @_builtins.property
+    def account(self) -> _account_pb2.Account:
+        """The account itself."""
+
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
+        """Its open sessions, oldest first, with the devices that opened them."""
+
+    def __init__(
+        self,
+        *,
+        collect_time: _timestamp_pb2.Timestamp | None = ...,
+        account: _account_pb2.Account | None = ...,
+        sessions: _abc.Iterable[_session_pb2.Session] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAccountResponse: _TypeAlias = ExportAccountResponse  # noqa: Y015
+
+@_typing.final
+class ImportAccountsRequest(_message.Message):
+    """A batch of rows to import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[_account_import_pb2.ImportedAccount]:
+        """The rows. The rules of a row are held against each row alone: one that breaks them is INVALID
+        in the response.
+        """
+
+    def __init__(
+        self,
+        *,
+        accounts: _abc.Iterable[_account_import_pb2.ImportedAccount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportAccountsRequest: _TypeAlias = ImportAccountsRequest  # noqa: Y015
+
+@_typing.final
+class ImportAccountsResponse(_message.Message):
+    """What became of the rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    CREATED_COUNT_FIELD_NUMBER: _builtins.int
+    EXISTING_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSED_COUNT_FIELD_NUMBER: _builtins.int
+    created_count: _builtins.int
+    """How many accounts were made."""
+    existing_count: _builtins.int
+    """How many had been made before."""
+    refused_count: _builtins.int
+    """How many could not be made."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_account_import_pb2.ImportResult]:
+        """A result for each row, in the order in which they were sent."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_account_import_pb2.ImportResult] | None = ...,
+        created_count: _builtins.int = ...,
+        existing_count: _builtins.int = ...,
+        refused_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_count", b"created_count", "existing_count", b"existing_count", "refused_count", b"refused_count", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportAccountsResponse: _TypeAlias = ImportAccountsResponse  # noqa: Y015
 
 @_typing.final
 class GetPasswordPolicyRequest(_message.Message):
