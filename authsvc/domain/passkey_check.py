@@ -1,5 +1,7 @@
 """A passkey as proof: what the browser is asked, and whether its answer is accepted."""
 
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NoReturn
 
 from authsvc.domain.calls import Call
@@ -12,6 +14,16 @@ from authsvc.errors import InvalidFactor, PasskeysNotServed
 
 PASSKEY = ("pop", "user")
 """What RFC 8176 has for it; why not `hwk` or `swk` says docs/decisions/0010."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPasskey:
+    """What the browser is to be asked."""
+
+    token: str = field(repr=False)
+    options: str
+    """In the JSON form of WebAuthn Level 3, 5.1."""
+    expire_time: datetime
 
 
 class PasskeyCheck:

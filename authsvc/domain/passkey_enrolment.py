@@ -12,8 +12,7 @@ from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.factor_enrolment import EnrolledFactor, FactorEnrolment
 from authsvc.domain.factors import FactorType
 from authsvc.domain.identifiers import new_factor_id
-from authsvc.domain.passkey_check import PASSKEY, PasskeyCheck
-from authsvc.domain.passkey_login import AskedPasskey
+from authsvc.domain.passkey_check import PASSKEY, AskedPasskey, PasskeyCheck
 from authsvc.domain.passkeys import NewCredential, Passkey, PasskeyStore, PasskeyUser
 from authsvc.domain.reauthentication import Reauthentication
 from authsvc.errors import InvalidChallenge, InvalidFactor

@@ -1,7 +1,5 @@
 """Logging in by a passkey alone: it is two factors in one, since it verifies its owner."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NoReturn
 
 from authsvc.domain.accounts import Account, AccountState, AccountStore
@@ -10,21 +8,11 @@ from authsvc.domain.calls import Call
 from authsvc.domain.challenges import Challenge, ChallengePurpose, Challenges
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
-from authsvc.domain.passkey_check import PASSKEY, PasskeyCheck
+from authsvc.domain.passkey_check import PASSKEY, AskedPasskey, PasskeyCheck
 from authsvc.domain.passkeys import Assertion, Passkey
 from authsvc.domain.second_factor import ProofKind
 from authsvc.errors import InvalidCredentials, InvalidFactor
 from authsvc.verify.assurance import MULTI_FACTOR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedPasskey:
-    """What the browser is to be asked."""
-
-    token: str = field(repr=False)
-    options: str
-    """In the JSON form of WebAuthn Level 3, 5.1."""
-    expire_time: datetime
 
 
 class PasskeyLogin:

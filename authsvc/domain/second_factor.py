@@ -16,7 +16,7 @@ from authsvc.domain.factors import FactorStore, FactorType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.recovery_codes import hash_recovery_code
-from authsvc.domain.totp import TotpStore, matching_step
+from authsvc.domain.totp import NO_STEP, TotpStore, matching_step
 from authsvc.errors import InvalidChallenge, InvalidCredentials, InvalidFactor
 from authsvc.verify.assurance import MULTI_FACTOR
 
@@ -85,7 +85,8 @@ class TotpCheck:
         now = self._clock()
         for secret in self._store.secrets(account_id):
             step = matching_step(secret.seed, proof, now=now, after=secret.last_step)
-            if step is not None and self._store.use(secret.factor_id, step=step, now=now):
+            # A wrong code asks the store as well: an outage must not tell it from a right one.
+            if self._store.use(secret.factor_id, step=NO_STEP if step is None else step, now=now):
                 return ONE_TIME_CODE
         detail = "wrong totp code"
         raise InvalidFactor(detail)

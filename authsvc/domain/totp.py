@@ -22,6 +22,9 @@ DIGITS = 6
 PERIOD = 30
 """Seconds of a step."""
 
+NO_STEP = -1
+"""Before all steps: of an app whose codes were never used, and of what is no code."""
+
 _WINDOW = (-1, 0, 1)
 """The steps whose codes are accepted, counted from the present one (RFC 6238, 5.2)."""
 

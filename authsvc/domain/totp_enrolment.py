@@ -14,6 +14,7 @@ from authsvc.domain.identifiers import FactorId, new_factor_id
 from authsvc.domain.reauthentication import Reauthentication, at_the_same_epoch
 from authsvc.domain.second_factor import ONE_TIME_CODE
 from authsvc.domain.totp import (
+    NO_STEP,
     PendingTotp,
     TotpStore,
     matching_step,
@@ -25,9 +26,6 @@ from authsvc.errors import FactorNotFound, InvalidFactor
 
 _LIFETIME = timedelta(minutes=10)
 """How long an app may take to show its first code."""
-
-_NEVER = -1
-"""The last used step of an app that has shown no code yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +122,7 @@ class TotpEnrolment:
         if pending is None or pending.expire_time <= now or pending.epoch != account.epoch:
             raise FactorNotFound(factor_id)
         with self._attempts.second_factor(account.account_id, factor="totp enrolment"):
-            step = matching_step(pending.seed, code, now=now, after=_NEVER)
+            step = matching_step(pending.seed, code, now=now, after=NO_STEP)
             if step is None:
                 self._fail(call, pending)
         return self._enrolment.enrol(

@@ -15,6 +15,7 @@ from authn.v1.account_service_pb2 import (
     EnableAccountRequest,
     GetAccountRequest,
 )
+from authn.v1.auth_service_pb2 import LoginRequest
 from authn.v1.factor_service_pb2 import (
     ConfirmTotpRequest,
     DeleteFactorRequest,
@@ -308,8 +309,13 @@ def test_p_mfa_3_a_session_without_the_factor_changes_nothing(
     change: Callable[[Service, object], object], pair: Pair
 ) -> None:
     me = bearer(weak_session(pair.first).access_token)
+    username = pair.first.account.GetAccount(GetAccountRequest(), metadata=me).account.username
     attempt = partial(change, pair.first, me)
     assert refusal(attempt) == "INSUFFICIENT_USER_AUTHENTICATION"
+
+    same = LoginRequest(identifier=username, password=PASSWORD)
+    assert pair.first.auth.Login(same).HasField("mfa_challenge")
+    assert pair.first.account.GetAccount(GetAccountRequest(), metadata=me).account.epoch == 0
 
 
 def wanted(error: grpc.RpcError) -> dict[str, str]:

@@ -11,7 +11,7 @@ from authsvc.domain.accounts import Account, EndTokens
 from authsvc.domain.factors import Enrolled, Enrolment, Factor, FactorType
 from authsvc.domain.identifiers import new_account_id, new_factor_id
 from authsvc.domain.revocation import Revocation
-from authsvc.domain.totp import PendingTotp, TotpSecret
+from authsvc.domain.totp import NO_STEP, PendingTotp, TotpSecret
 from authsvc.errors import AccountNotFound, FactorLimitReached, FactorNotFound
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.factors import SqlFactorStore
@@ -187,6 +187,7 @@ def test_p_mfa_1_a_step_only_goes_forward(kept: Kept) -> None:
     uses = [use(app.factor_id, step=step) for step in (100, 99, 103, 102, 103)]
     assert uses == [False, False, True, False, False]
     assert not use(new_factor_id(), step=200)
+    assert not use(app.factor_id, step=NO_STEP)
 
 
 def test_p_mfa_4_of_fifty_uses_of_a_recovery_code_at_once_one_counts(kept: Kept) -> None:
