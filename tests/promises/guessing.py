@@ -1,7 +1,10 @@
 """How the tests guess passwords, and what they are told."""
 
 import itertools
+import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -52,3 +55,15 @@ def logs_in(service: Service, identifier: str, **client: str) -> bool:
 def pass_time(service: Service, time: timedelta) -> None:
     """Let time pass for the service."""
     service.clock.offset = (service.clock.offset or timedelta(0)) + time
+
+
+@contextmanager
+def read_only(service: Service) -> Iterator[None]:
+    """Let nobody write to SQL."""
+    connection = sqlite3.connect(service.app.config.data / "authsvc.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()

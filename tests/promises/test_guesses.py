@@ -1,21 +1,23 @@
 """No more wrong guesses are answered than are borne, whatever is lost or done at once (P-THR-1)."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing
 from datetime import timedelta
 from pathlib import Path
 
 from authn.v1.account_service_pb2 import ChangePasswordRequest, DeleteAccountRequest
 
+from tests.porch.processes import eventually
 from tests.promises.asking import Pair, events
 from tests.promises.guessing import (
+    DEVICE,
     FREE,
     THROTTLED,
     WRONG,
     exhaust,
     logs_in,
     pass_time,
+    read_only,
     told,
     told_at_once,
 )
@@ -31,16 +33,15 @@ def flush(server: Server) -> None:
         client.flushall()
 
 
-@contextmanager
-def read_only(service: Service) -> Iterator[None]:
-    """Let nobody write to SQL."""
-    connection = sqlite3.connect(service.app.config.data / "authsvc.db", isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
-        connection.close()
+def kept(data: Path) -> AbstractContextManager[sqlite3.Connection]:
+    """What SQL holds, behind the service's back."""
+    return closing(sqlite3.connect(data / "authsvc.db"))
+
+
+def count(database: sqlite3.Connection, table: str) -> int:
+    """How many rows a table has."""
+    found: tuple[int] = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+    return found[0]
 
 
 def test_p_thr_1_p_dur_1_an_emptied_redis_gives_no_more_guesses(
@@ -161,11 +162,26 @@ def test_a_name_that_was_guessed_at_before_it_was_taken_is_its_owners(own: Servi
     exhaust(own, "a-fine-name")
 
 
+def test_what_need_not_be_remembered_is_forgotten_by_the_housekeeping(
+    own_redis: Server, tmp_path: Path
+) -> None:
+    with running(data=tmp_path, redis_url=own_redis.url) as service:
+        username = service.register().account.username
+        assert logs_in(service, username, device_id=DEVICE)
+        assert told(service, username) == WRONG
+    flush(own_redis)  # the lease of the one who kept house before
+    with kept(tmp_path) as database:
+        database.execute("UPDATE guesses SET forget_time = 1")
+        database.execute("UPDATE devices SET last_use_time = 1")
+        database.commit()
+        with running(data=tmp_path, redis_url=own_redis.url):
+            assert eventually(lambda: not count(database, "guesses"))
+            assert eventually(lambda: not count(database, "devices"))
+
+
 def test_nothing_is_kept_about_a_deleted_account(own: Service) -> None:
     account = own.register().account
     exhaust(own, account.username)
     own.account.DeleteAccount(DeleteAccountRequest(account_id=account.account_id))
-    database = sqlite3.connect(own.app.config.data / "authsvc.db")
-    kept = database.execute("SELECT COUNT(*) FROM guesses").fetchone()
-    database.close()
-    assert kept == (0,)
+    with kept(own.app.config.data) as database:
+        assert count(database, "guesses") == 0

@@ -22,6 +22,7 @@ from authsvc.domain.password_policy import MAX_PASSWORD_BYTES
 from authsvc.errors import Overloaded
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
+from tests.promises.asking import metrics
 from tests.service import PASSWORD, Service, bearer, reason, running
 from tests.stores.hot.servers import Server
 from tests.transport.calls import attempt, outcome, refusal_of, refused
@@ -307,6 +308,21 @@ def test_p_flt_4_a_flood_of_logins_is_shed_and_holds_up_no_verification(
         assert all(refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED for refusal in shed)
         assert all(refusal.retry_after for refusal in shed)
         assert slowest < 1
+
+
+def test_p_pw_5_a_login_that_is_shed_costs_the_stores_nothing_and_is_counted(
+    tmp_path: Path, redis: Server
+) -> None:
+    with running(data=tmp_path, redis_url=redis.url) as service:
+        gate = threading.Event()
+        with pytest.raises(Overloaded):
+            while True:  # fill the queue
+                service.app.passwords._admit(gate.wait, timedelta(minutes=1))
+        redis.kill()
+        assert attempt(service, "anybody").reason == "OVERLOADED"
+        gate.set()
+        assert "authsvc_hashes_shed_total 2.0" in metrics(service)
+        redis.start()
 
 
 def test_p_thr_2_a_login_that_was_shed_takes_no_attempt(tmp_path: Path, redis: Server) -> None:
