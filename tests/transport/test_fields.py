@@ -20,6 +20,7 @@ from tests.stores.hot.servers import valkey
 from tests.transport.calls import (
     METHODS,
     NO_ACCOUNT,
+    NO_FACTOR,
     NO_KEY,
     NO_SESSION,
     outcome,
@@ -60,6 +61,7 @@ class Field:
         *steps, last = self.path
         for step in steps:
             request = getattr(request, step.name)
+            request = request.add() if step.is_repeated else request
         if last.is_repeated:
             del getattr(request, last.name)[:]
             getattr(request, last.name).append(text)
@@ -95,6 +97,12 @@ def good_request(name: str) -> Message:
     fields = {
         "Register": {"username": unique, "password": PASSWORD},
         "Login": {"identifier": unique, "password": PASSWORD},
+        "CompleteMfa": {"challenge_token": "x", "totp_code": "000000"},
+        "FinishPasskeyLogin": {"challenge_token": "x", "passkey_assertion": "{}"},
+        "StartPasswordReset": {"email": f"{unique}@fields.test"},
+        "CompletePasswordReset": {"code": "x", "new_password": PASSWORD},
+        "StartVerification": {"account_id": NO_ACCOUNT, "email": f"{unique}@fields.test"},
+        "CompleteVerification": {"account_id": NO_ACCOUNT, "code": "x"},
         "VerifyTokens": {"access_tokens": ["x"]},
         "CreateAccount": {"username": unique},
         "UpdateAccount": {"account_id": NO_ACCOUNT, "update_mask": {"paths": ["roles"]}},
@@ -103,6 +111,12 @@ def good_request(name: str) -> Message:
         "RevokeSession": {"session_id": NO_SESSION},
         "RevokeAllSessions": {"account_id": NO_ACCOUNT},
         "RevokeKey": {"key_id": NO_KEY},
+        "EnrollTotp": {"display_name": "x"},
+        "ConfirmTotp": {"factor_id": NO_FACTOR, "totp_code": "000000"},
+        "StartPasskeyEnrollment": {"display_name": "x"},
+        "FinishPasskeyEnrollment": {"challenge_token": "x", "credential": "{}"},
+        "DeleteFactor": {"factor_id": NO_FACTOR},
+        "ResetFactors": {"account_id": NO_ACCOUNT},
         "DisableAccount": {"account_id": NO_ACCOUNT},
         "EnableAccount": {"account_id": NO_ACCOUNT},
         "DeleteAccount": {"account_id": NO_ACCOUNT},
