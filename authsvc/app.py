@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, policies, revoking
+from authsvc import attempting, authenticating, policies, revoking, second_factors
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
@@ -28,7 +28,7 @@ from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
 from authsvc.running import App
-from authsvc.store_faults import SCHEMA_FAULT
+from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
@@ -42,6 +42,8 @@ from authsvc.stores.sql.hash_kinds import SqlHashKindStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
+from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
@@ -51,6 +53,7 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
+from authsvc.transport.factor_service import FactorService
 from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -72,8 +75,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: The schema is not up to date, or the secrets in SQL were sealed under
-            another master key.
+        ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
+            another master key, a pepper is not the one of stored hashes, or the list of
+            breached passwords can't be read.
 
     """
     now = clock or steady_clock()
@@ -82,6 +86,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
+    _check_password_settings(config, SqlPeppers(engine))
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
@@ -112,6 +117,15 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         config, redis=redis, journal=journal, marks=marks, keys=keys, fence=fence, clock=now
     )
     revoker, replica = ending.revoker, ending.replica
+    trying = attempting.put_together(
+        config,
+        engine=engine,
+        redis=redis,
+        pseudonym_key=_own_secret(settings, "pseudonym key"),
+        metrics=metrics,
+        record=record,
+        clock=now,
+    )
     grants = Grants(
         sessions=sessions,
         codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
@@ -121,7 +135,20 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             signing_key=keys.signing_key,
         ),
         revoker=revoker,
+        devices=trying.devices,
         policy=policies.grant_policy(config),
+        record=record,
+        clock=now,
+    )
+    factors = second_factors.put_together(
+        config,
+        engine=engine,
+        sealer=sealer,
+        redis=redis,
+        accounts=accounts,
+        attempts=trying.attempts,
+        grants=grants,
+        revoker=revoker,
         record=record,
         clock=now,
     )
@@ -130,8 +157,11 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     proving = authenticating.put_together(
         config,
         accounts=accounts,
+        attempts=trying.attempts,
+        second_factor=factors.second_factor,
+        code_store=SqlOneTimeCodeStore(engine),
+        code_key=_own_secret(settings, "code key"),
         hash_kinds=hash_kinds,
-        redis=redis,
         grants=grants,
         revoker=revoker,
         metrics=metrics,
@@ -166,7 +196,11 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             login=proving.login,
             registration=proving.registration,
             grants=grants,
+            second_factor=factors.second_factor,
+            passkey_login=factors.passkey_login,
             verification=verification,
+            password_reset=proving.password_reset,
+            address_verification=proving.address_verification,
         ),
         token=TokenService(
             checker=checker,
@@ -199,6 +233,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             password_policy=proving.password_policy,
             page_key=page_key,
         ),
+        factor=FactorService(
+            directory=factors.directory, totp=factors.totp, passkeys=factors.passkey_enrolment
+        ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )
@@ -225,6 +262,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            trying.forget_old()
+            factors.totp_store.purge(now())
+            proving.codes.purge()
             kind_store.purge()
 
     return App(
@@ -270,6 +310,13 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             verify_configuration, redis, require_persistence=config.mode == "production"
         ),
     )
+
+
+def _check_password_settings(config: Config, store: SqlPeppers) -> None:
+    peppers = policies.peppers(config)
+    store.remember(peppers.keys)
+    if faults := [*breach_list_faults(config), *pepper_faults(store, peppers)]:
+        raise ConfigurationError(*faults)
 
 
 def _own_secret(settings: SqlSettings, name: str) -> bytes:

@@ -22,6 +22,7 @@ from benchmarks import (
     report,
     revoking,
     starting,
+    storming,
 )
 from benchmarks.harness import Options
 
@@ -31,6 +32,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     revoking,
     library,
     hashing,
+    storming,
     refreshing,
     memory,
     calls,

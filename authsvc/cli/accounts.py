@@ -145,6 +145,23 @@ def delete(
     typer.echo(f"The account is gone as of revision {answer.revision}.")
 
 
+@app.command("reset-factors")
+def reset_factors(
+    account_id: AccountArgument, *, yes: Yes = False, server: Server = DEFAULT_SERVER
+) -> None:
+    """Take away all second factors of somebody who has lost them. Ends their sessions."""
+    from authn.v1.factor_service_pb2 import ResetFactorsRequest  # noqa: PLC0415
+    from authn.v1.factor_service_pb2_grpc import FactorServiceStub  # noqa: PLC0415
+
+    from authsvc.cli.connection import connected  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm("From then on the password alone opens the account. Go on?", abort=True)
+    with connected(server) as channel:
+        answer = FactorServiceStub(channel).ResetFactors(ResetFactorsRequest(account_id=account_id))
+    typer.echo(f"The factors are gone as of revision {answer.revision}.")
+
+
 def _read_password() -> str:
     """Ask for the password, or read the first line of standard input; never an argument."""
     if sys.stdin.isatty():
@@ -160,6 +177,9 @@ def _row(account: "Account") -> dict[str, str]:
         "account_id": account.account_id,
         "username": account.username,
         "email": account.email,
+        "email_verified": "yes" if account.email_verified else "no",
+        "phone_number": account.phone_number,
+        "phone_number_verified": "yes" if account.phone_number_verified else "no",
         "state": AccountState.Name(account.state).removeprefix("ACCOUNT_STATE_"),
         "roles": " ".join(account.roles),
         "create_time": account.create_time.ToJsonString(),

@@ -223,7 +223,8 @@ _UNSUPPORTED = ImportResult(
 )
 _TAKEN = ImportResult(
     ImportOutcome.USERNAME_TAKEN,
-    reason="The user name is another account's, or the row was imported with other data.",
+    reason="The user name or the verified address is another account's, or the row was imported "
+    "with other data.",
 )
 
 

@@ -22,6 +22,7 @@ from authsvc.domain.identifiers import (
 )
 from authsvc.domain.sessions import Session
 from authsvc.domain.signing_keys import SigningKey
+from authsvc.verify.assurance import acr_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class TokenIssuer:
             "scope": " ".join(session.scopes),
             "roles": list(session.roles),
             "amr": list(session.amr),
-            "acr": _AAL1,
+            "acr": acr_of(session.amr),
             "auth_time": int(session.auth_time.timestamp()),
             "epoch": session.epoch,
         }
@@ -143,6 +144,3 @@ def _with_low_s(text: str) -> str:
 
 _P256_BYTES = 32
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-_AAL1 = "aal1"
-"""One factor (NIST SP 800-63B-4, 2.1)."""

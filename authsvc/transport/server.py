@@ -12,6 +12,8 @@ from authn.v1 import (
     account_service_pb2_grpc,
     auth_service_pb2,
     auth_service_pb2_grpc,
+    factor_service_pb2,
+    factor_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
     session_service_pb2,
@@ -26,6 +28,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from authsvc.transport import native
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
+from authsvc.transport.factor_service import FactorService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -40,6 +43,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (token_service_pb2, "TokenService"),
         (session_service_pb2, "SessionService"),
         (account_service_pb2, "AccountService"),
+        (factor_service_pb2, "FactorService"),
         (key_service_pb2, "KeyService"),
     )
 )
@@ -65,6 +69,7 @@ class Servicers:
     token: TokenService
     session: SessionService
     account: AccountService
+    factor: FactorService
     key: KeyService
     health: Health
 
@@ -119,6 +124,7 @@ def build_server(
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(servicers.token, server)
     session_service_pb2_grpc.add_SessionServiceServicer_to_server(servicers.session, server)
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
+    factor_service_pb2_grpc.add_FactorServiceServicer_to_server(servicers.factor, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     if with_reflection:

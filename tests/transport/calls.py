@@ -31,6 +31,7 @@ from tests.service import PASSWORD, Service
 
 NO_ACCOUNT = "acc_" + "0" * 32
 NO_SESSION = "A" * 22
+NO_FACTOR = "fac_" + "0" * 32
 NO_KEY = "A" * 43
 
 METHODS: dict[str, MethodDescriptor] = {

@@ -1,6 +1,6 @@
 """Accounts that come from another system, a batch in a transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from authsvc.stores.sql.account_rows import account_values
 from authsvc.stores.sql.hash_kinds import announce_within
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import read, write_what_is_missing
+
+_UNIQUE = ("username_key", "verified_email_key")
+"""What no two accounts may have, beside what nothing imported has or what is random."""
 
 
 class SqlAccountImportStore:
@@ -39,13 +42,15 @@ def _create(
 ) -> Mapping[bytes, AccountId]:
     values = {one.digest: _values(one) for one in imported}
     found = dict(_find_imported(connection, list(values)))
-    names = _taken(connection, [row["username_key"] for row in values.values()])
-    new = []  # of two rows with one name the first gets it
+    taken = {column: _taken(connection, column, values.values()) for column in _UNIQUE}
+    new = []  # of two rows with one name, or one verified address, the first gets it
     for digest, row in values.items():
-        if digest not in found and row["username_key"] not in names:
-            names.add(row["username_key"])
-            found[digest] = row["account_id"]
-            new.append(row)
+        if digest in found or any(row[column] in taken[column] for column in _UNIQUE):
+            continue
+        for column in _UNIQUE:
+            taken[column] |= {row[column]} - {None}
+        found[digest] = row["account_id"]
+        new.append(row)
     if new:
         announce_within(connection, {o.kind for o in imported if o.kind is not None}, now=now)
         connection.execute(insert(accounts), new)
@@ -68,6 +73,10 @@ def _find_imported(connection: Connection, digests: Sequence[bytes]) -> dict[byt
     return {row.import_digest: AccountId(row.account_id) for row in connection.execute(query)}
 
 
-def _taken(connection: Connection, names: Sequence[bytes]) -> set[bytes]:
-    query = select(accounts.c.username_key).where(accounts.c.username_key.in_(names))
+def _taken(
+    connection: Connection, column: str, rows: Iterable[Mapping[str, Any]]
+) -> set[bytes | None]:
+    """Give what other accounts have already of a column that is unique."""
+    wanted = [row[column] for row in rows if row[column] is not None]
+    query = select(accounts.c[column]).where(accounts.c[column].in_(wanted))
     return set(connection.scalars(query))

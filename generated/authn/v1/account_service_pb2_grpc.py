@@ -106,7 +106,8 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateAccount(self, request, context):
-        """Makes an account without logging it in. Not idempotent.
+        """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+        names, and ones that look like another account's.
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
         """
@@ -116,7 +117,8 @@ class AccountServiceServicer:
 
     def UpdateAccount(self, request, context):
         """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-        no token with the old ones stays alive. Idempotent.
+        no token with the old ones stays alive. Another address is not verified, and the codes sent to
+        the one before are void. Idempotent.
 
         Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
         """

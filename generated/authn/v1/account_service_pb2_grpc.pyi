@@ -39,13 +39,15 @@ class AccountServiceStub:
     Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED.
     """
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
-    """Makes an account without logging it in. Not idempotent.
+    """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+    names, and ones that look like another account's.
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
     """
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
     """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-    no token with the old ones stays alive. Idempotent.
+    no token with the old ones stays alive. Another address is not verified, and the codes sent to
+    the one before are void. Idempotent.
 
     Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
     """
@@ -111,13 +113,15 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED.
     """
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]  # type: ignore[assignment]
-    """Makes an account without logging it in. Not idempotent.
+    """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+    names, and ones that look like another account's.
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
     """
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
     """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-    no token with the old ones stays alive. Idempotent.
+    no token with the old ones stays alive. Another address is not verified, and the codes sent to
+    the one before are void. Idempotent.
 
     Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
     """
@@ -192,7 +196,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.CreateAccountResponse, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]]:
-        """Makes an account without logging it in. Not idempotent.
+        """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+        names, and ones that look like another account's.
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
         """
@@ -204,7 +209,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateAccountResponse, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]]:
         """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-        no token with the old ones stays alive. Idempotent.
+        no token with the old ones stays alive. Another address is not verified, and the codes sent to
+        the one before are void. Idempotent.
 
         Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
         """

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002_imported_accounts"
-down_revision = "0001"
+revision = "0007"
+down_revision = "0006"
 
 _MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",
