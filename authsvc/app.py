@@ -1,18 +1,21 @@
 """The composition root: the one place that knows all rooms."""
 
+import time
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, policies, revoking, second_factors
+from authsvc import attempting, authenticating, policies, revoking, second_factors
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
-from authsvc.domain.attempts import AttemptLimits, Attempts
+from authsvc.domain.account_export import AccountExport
+from authsvc.domain.account_import import AccountImport
 from authsvc.domain.callers import ApiKeyAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
+from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.keys import Keys
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
@@ -25,24 +28,27 @@ from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
 from authsvc.running import App
-from authsvc.store_faults import SCHEMA_FAULT
+from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
-from authsvc.stores.redis.throttles import RedisThrottle
+from authsvc.stores.sql.account_import import SqlAccountImportStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.hash_kinds import SqlHashKindStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
+from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import ping as ping_sql
-from authsvc.system_clock import steady_clock
+from authsvc.system_clock import since_boot, steady_clock
 from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
@@ -69,8 +75,9 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: The schema is not up to date, or the secrets in SQL were sealed under
-            another master key.
+        ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
+            another master key, a pepper is not the one of stored hashes, or the list of
+            breached passwords can't be read.
 
     """
     now = clock or steady_clock()
@@ -79,6 +86,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)
+    _check_password_settings(config, SqlPeppers(engine))
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings = SqlSettings(engine, sealer)
     accounts = SqlAccountStore(engine)
@@ -109,6 +117,15 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         config, redis=redis, journal=journal, marks=marks, keys=keys, fence=fence, clock=now
     )
     revoker, replica = ending.revoker, ending.replica
+    trying = attempting.put_together(
+        config,
+        engine=engine,
+        redis=redis,
+        pseudonym_key=_own_secret(settings, "pseudonym key"),
+        metrics=metrics,
+        record=record,
+        clock=now,
+    )
     grants = Grants(
         sessions=sessions,
         codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
@@ -118,28 +135,33 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             signing_key=keys.signing_key,
         ),
         revoker=revoker,
+        devices=trying.devices,
         policy=policies.grant_policy(config),
         record=record,
         clock=now,
     )
-    attempts = Attempts(throttle=RedisThrottle(redis), limits=AttemptLimits(), clock=now)
     factors = second_factors.put_together(
         config,
         engine=engine,
         sealer=sealer,
         redis=redis,
         accounts=accounts,
-        attempts=attempts,
+        attempts=trying.attempts,
         grants=grants,
         revoker=revoker,
         record=record,
         clock=now,
     )
+    kind_store = SqlHashKindStore(engine, now)
+    hash_kinds = HashKinds(store=kind_store, steady=since_boot, pause=time.sleep)
     proving = authenticating.put_together(
         config,
         accounts=accounts,
-        attempts=attempts,
+        attempts=trying.attempts,
         second_factor=factors.second_factor,
+        code_store=SqlOneTimeCodeStore(engine),
+        code_key=_own_secret(settings, "code key"),
+        hash_kinds=hash_kinds,
         grants=grants,
         revoker=revoker,
         metrics=metrics,
@@ -167,6 +189,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     )
     watching = watch(replica=replica, journal=journal, keys=keys, metrics=metrics, clock=now)
     health = watching.health
+    directory = AccountDirectory(accounts=accounts, revoker=revoker, record=record, clock=now)
     page_key = _own_secret(settings, "page key")
     servicers = Servicers(
         auth=AuthService(
@@ -174,7 +197,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             registration=proving.registration,
             grants=grants,
             second_factor=factors.second_factor,
+            passkey_login=factors.passkey_login,
             verification=verification,
+            password_reset=proving.password_reset,
+            address_verification=proving.address_verification,
         ),
         token=TokenService(
             checker=checker,
@@ -190,15 +216,26 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             page_key=page_key,
         ),
         account=AccountService(
-            directory=AccountDirectory(
-                accounts=accounts, revoker=revoker, record=record, clock=now
+            directory=directory,
+            account_import=AccountImport(
+                store=SqlAccountImportStore(engine),
+                passwords=proving.passwords,
+                kinds=hash_kinds,
+                key=_own_secret(settings, "import key"),
+                record=record,
+                clock=now,
+            ),
+            account_export=AccountExport(
+                directory=directory, sessions=sessions, record=record, clock=now
             ),
             registration=proving.registration,
             password_change=proving.password_change,
             password_policy=proving.password_policy,
             page_key=page_key,
         ),
-        factor=FactorService(directory=factors.directory, totp=factors.totp),
+        factor=FactorService(
+            directory=factors.directory, totp=factors.totp, passkeys=factors.passkey_enrolment
+        ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )
@@ -225,7 +262,10 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             keys.rotate_if_due()
             keys.forget_expired()
             journal.purge(now())
+            trying.forget_old()
             factors.totp_store.purge(now())
+            proving.codes.purge()
+            kind_store.purge()
 
     return App(
         config=config,
@@ -270,6 +310,13 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             verify_configuration, redis, require_persistence=config.mode == "production"
         ),
     )
+
+
+def _check_password_settings(config: Config, store: SqlPeppers) -> None:
+    peppers = policies.peppers(config)
+    store.remember(peppers.keys)
+    if faults := [*breach_list_faults(config), *pepper_faults(store, peppers)]:
+        raise ConfigurationError(*faults)
 
 
 def _own_secret(settings: SqlSettings, name: str) -> bytes:

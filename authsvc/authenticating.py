@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from authsvc import policies
 from authsvc.config import Config
 from authsvc.domain.accounts import AccountStore
+from authsvc.domain.address_verification import AddressVerification
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
+from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.login import Login
+from authsvc.domain.one_time_codes import OneTimeCodes, OneTimeCodeStore
 from authsvc.domain.password_change import PasswordChange
-from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.password_hashes import PasswordHashes
+from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.password_reset import PasswordReset
+from authsvc.domain.passwords import Passwords
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.second_factor import SecondFactor
@@ -27,6 +33,9 @@ class Authenticating:
     login: Login
     registration: Registration
     password_change: PasswordChange
+    codes: OneTimeCodes
+    password_reset: PasswordReset
+    address_verification: AddressVerification
 
 
 def put_together(
@@ -35,6 +44,9 @@ def put_together(
     accounts: AccountStore,
     attempts: Attempts,
     second_factor: SecondFactor,
+    code_store: OneTimeCodeStore,
+    code_key: bytes,
+    hash_kinds: HashKinds,
     grants: Grants,
     revoker: Revoker,
     metrics: Metrics,
@@ -42,8 +54,16 @@ def put_together(
     clock: Clock,
 ) -> Authenticating:
     """Put them together."""
-    passwords = Passwords(profile=policies.argon2_profile(config), on_queue=metrics.set_hash_queue)
-    policy = PasswordPolicy(min_length=config.password_min_length)
+    hashes = PasswordHashes(
+        profile=policies.argon2_profile(config), peppers=policies.peppers(config)
+    )
+    passwords = Passwords(
+        hashes=hashes,
+        foreign_kinds=hash_kinds.current,
+        on_queue=metrics.set_hash_queue,
+        on_shed=metrics.count_shed,
+    )
+    policy = policies.password_policy(config)
     login = Login(
         accounts=accounts,
         passwords=passwords,
@@ -53,6 +73,7 @@ def put_together(
         record=record,
         clock=clock,
     )
+    codes = OneTimeCodes(store=code_store, key=code_key, clock=clock)
     return Authenticating(
         passwords=passwords,
         password_policy=policy,
@@ -77,5 +98,19 @@ def put_together(
             revoker=revoker,
             record=record,
             clock=clock,
+        ),
+        codes=codes,
+        password_reset=PasswordReset(
+            accounts=accounts,
+            codes=codes,
+            passwords=passwords,
+            password_policy=policy,
+            attempts=attempts,
+            revoker=revoker,
+            record=record,
+            clock=clock,
+        ),
+        address_verification=AddressVerification(
+            accounts=accounts, codes=codes, attempts=attempts, record=record, clock=clock
         ),
     )

@@ -10,9 +10,10 @@ The tree, whose root one may catch::
     ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
     ├── InvalidCredentials      └── UsernameTaken        └── DeadlineExceeded
     ├── TokenInactive           ├── FactorNotFound
-    ├── InvalidGrant            └── FactorLimitReached
-    ├── CallerUnauthenticated
+    ├── InvalidGrant            ├── FactorLimitReached
+    ├── CallerUnauthenticated   └── PasskeysNotServed
     ├── TokenRequired
+    ├── InvalidCode
     ├── InvalidFactor
     ├── InvalidChallenge
     └── InsufficientUserAuthentication
@@ -109,6 +110,10 @@ class TokenRequired(AuthError):
     """The call needs an access token and has none."""
 
 
+class InvalidCode(AuthError):
+    """The one-time code does not allow what it was brought for; the text is for the log alone."""
+
+
 class InvalidFactor(AuthError):
     """A second factor is wrong or was used before; the text says which, for the log alone."""
 
@@ -159,8 +164,12 @@ class FactorLimitReached(AuthError):
     """The account has as many second factors as it may have."""
 
 
+class PasskeysNotServed(AuthError):
+    """The server has no domain that passkeys could be for."""
+
+
 class UsernameTaken(AuthError):
-    """Another account has this user name."""
+    """Another account has this user name, or one that looks like it."""
 
 
 class RetryableError(AuthError):
@@ -173,6 +182,11 @@ class RetryableError(AuthError):
 
 class TooManyAttempts(RetryableError):
     """The caller or the account has used up its attempts."""
+
+    def __init__(self, kind: str, *, retry_after: timedelta) -> None:
+        """Name the kind of the attempts that are used up, and when there are some again."""
+        super().__init__(kind, retry_after=retry_after)
+        self.kind = kind
 
 
 class Overloaded(RetryableError):

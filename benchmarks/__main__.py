@@ -15,12 +15,14 @@ from benchmarks import (
     crowding,
     harness,
     hashing,
+    importing,
     library,
     memory,
     refreshing,
     report,
     revoking,
     starting,
+    storming,
 )
 from benchmarks.harness import Options
 
@@ -30,10 +32,12 @@ _GROUPS: tuple[ModuleType, ...] = (
     revoking,
     library,
     hashing,
+    storming,
     refreshing,
     memory,
     calls,
     starting,
+    importing,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")

@@ -249,13 +249,12 @@ class Verifier:
         if now - self._feed.heard_at > self._max_staleness_seconds:
             self._consider_staleness()
         ring = self._keys.ring
-        found = self._cache.read(token, keys=ring)
-        claims = found.claims
+        claims = self._cache.read(token, keys=ring)
         wall = time.time()
         steady = self._booted_at + now  # a step of the wall's clock only puts it forward
         now = max(wall, steady)
         self._tokens.judge(claims, audience=audience or self._audience, now=now)
-        self._feed.index.judge(found.numbers, epoch=claims.epoch)
+        self._feed.index.judge(claims)
         if max_age is not None or acr:
             require_authentication(claims, max_age=max_age, acr=acr, now=now)
         if required_scopes and not set(claims.scopes).issuperset(required_scopes):

@@ -53,6 +53,8 @@ class Challenge:
     """The methods by which the account has proven itself so far."""
     display_name: str = ""
     """Of the factor that is to come of it."""
+    identifier: str = ""
+    """Of the account that must give the answer; empty for any."""
     nonce: bytes = field(default_factory=lambda: secrets.token_bytes(_NONCE_BYTES))
     """What an authenticator is to sign. Not a secret."""
     expire_time: datetime

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
+from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.identifiers import SessionId, account_partition, new_session_id
 from authsvc.domain.refresh_tokens import (
@@ -116,6 +117,7 @@ class Grants:
         codec: RefreshTokenCodec,
         issuer: TokenIssuer,
         revoker: Revoker,
+        devices: KnownDevices,
         policy: GrantPolicy,
         record: EventSink,
         clock: Clock,
@@ -124,6 +126,7 @@ class Grants:
         self._codec = codec
         self._issuer = issuer
         self._revoker = revoker
+        self._devices = devices
         self._policy = policy
         self._record = record
         self._clock = clock
@@ -151,6 +154,7 @@ class Grants:
         """Open a new session for an account that has proven itself, with all the factors it has.
 
         Whatever leads here: an account with a second factor gets no session without it (P-MFA-3).
+        From now on the account knows the device.
 
         Args:
             call: Who asks.
@@ -171,6 +175,7 @@ class Grants:
         if not reaches(acr_of(amr), wanted):
             raise InsufficientUserAuthentication(acr=wanted)
         self._policy.check_scopes(request.scopes, account.roles)
+        self._devices.remember(account, request.client)
         nonce = secrets.token_bytes(NONCE_BYTES)
         now = self._clock()
         session = Session(

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from authsvc.domain.feed import RevocationFeed
 from authsvc.domain.revocation import Revocation
+from authsvc.verify.claims import Claims
 from authsvc.verify.revocations import (
     RevocationEntry,
     RevocationIndex,
     RevocationKind,
-    TokenNumbers,
 )
 
 
@@ -75,14 +75,14 @@ class RevocationReplica:
         self._index.add(map(_entry, revocations))
         self.feed.extend(revocations, revision=revision)
 
-    def judge(self, numbers: TokenNumbers, *, epoch: int) -> None:
+    def judge(self, claims: Claims) -> None:
         """Let a token pass that was not revoked.
 
         Raises:
             TokenInactive: It was.
 
         """
-        self._index.judge(numbers, epoch=epoch)
+        self._index.judge(claims)
 
 
 def _entry(revocation: Revocation) -> RevocationEntry:

@@ -1,6 +1,6 @@
 """The second half of a login: a challenge, and the factor that answers it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -48,12 +48,16 @@ class MfaChallenge:
     expire_time: datetime
     factor_types: tuple[FactorType, ...]
     """What the account has, each named once."""
+    passkey_request_options: str
+    """What the browser is to be asked for a passkey; empty if the account has none."""
 
 
 class FactorCheck(Protocol):
     """Knows one kind of proof."""
 
-    def check(self, account_id: AccountId, proof: str, *, challenge: Challenge) -> tuple[str, ...]:
+    def check(
+        self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge
+    ) -> tuple[str, ...]:
         """Accept a proof of the account's, once, and give its methods (RFC 8176).
 
         Raises:
@@ -69,7 +73,14 @@ class TotpCheck:
         self._store = store
         self._clock = clock
 
-    def check(self, account_id: AccountId, proof: str, *, challenge: Challenge) -> tuple[str, ...]:  # noqa: ARG002 - a code answers any challenge
+    def check(
+        self,
+        call: Call,  # noqa: ARG002 - what becomes of a code is told by the caller of this
+        account_id: AccountId,
+        proof: str,
+        *,
+        challenge: Challenge,  # noqa: ARG002 - a code answers any challenge
+    ) -> tuple[str, ...]:
         """See FactorCheck."""
         now = self._clock()
         for secret in self._store.secrets(account_id):
@@ -87,7 +98,14 @@ class RecoveryCodeCheck:
     def __init__(self, *, store: FactorStore) -> None:
         self._store = store
 
-    def check(self, account_id: AccountId, proof: str, *, challenge: Challenge) -> tuple[str, ...]:  # noqa: ARG002 - a code answers any challenge
+    def check(
+        self,
+        call: Call,  # noqa: ARG002 - what becomes of a code is told by the caller of this
+        account_id: AccountId,
+        proof: str,
+        *,
+        challenge: Challenge,  # noqa: ARG002 - a code answers any challenge
+    ) -> tuple[str, ...]:
         """See FactorCheck."""
         detail = "wrong recovery code"
         try:
@@ -108,14 +126,30 @@ class SecondFactor:
         accounts: AccountStore,
         factors: FactorStore,
         checks: Mapping[ProofKind, FactorCheck],
+        ask_passkey: Callable[[AccountId, bytes], str],
         challenges: Challenges,
         attempts: Attempts,
         grants: Grants,
         record: EventSink,
     ) -> None:
+        """Put it together.
+
+        Args:
+            accounts: Whose factors they are.
+            factors: What they are.
+            checks: Knows the proofs of each kind.
+            ask_passkey: Gives what the browser is to be asked for a passkey of an account, to sign
+                a nonce.
+            challenges: What stands for a login that is half done.
+            attempts: How often a factor may be tried.
+            grants: Opens the sessions.
+            record: Takes the events.
+
+        """
         self._accounts = accounts
         self._factors = factors
         self._checks = checks
+        self._ask_passkey = ask_passkey
         self._challenges = challenges
         self._attempts = attempts
         self._grants = grants
@@ -144,6 +178,11 @@ class SecondFactor:
             token=token,
             expire_time=challenge.expire_time,
             factor_types=tuple(dict.fromkeys(kinds)),
+            passkey_request_options=(
+                self._ask_passkey(account.account_id, challenge.nonce)
+                if FactorType.PASSKEY in kinds
+                else ""
+            ),
         )
 
     def complete(self, call: Call, token: str, proof: Proof) -> Tokens:
@@ -159,9 +198,14 @@ class SecondFactor:
         """
         challenge = self._challenges.find(call, token, ChallengePurpose.SECOND_FACTOR)
         account = self._account(challenge)
+        # What an authenticator signs is answered once, rightly or not (WebAuthn Level 3, 13.4.3).
+        is_signed = proof.kind is ProofKind.PASSKEY
         with self._attempts.second_factor(account.account_id, factor=proof.kind.value):
+            if is_signed:
+                self._challenges.spend(token)
             methods = self._check(call, account, challenge, proof)
-        self._challenges.spend(token)
+        if not is_signed:
+            self._challenges.spend(token)
         amr = (*dict.fromkeys((*challenge.amr, *methods)), MULTI_FACTOR)
         try:
             tokens = self._grants.open(call, account, challenge.request, amr=amr)
@@ -188,7 +232,7 @@ class SecondFactor:
     ) -> tuple[str, ...]:
         account_id, kind = account.account_id, proof.kind
         try:
-            methods = self._checks[kind].check(account_id, proof.text, challenge=challenge)
+            methods = self._checks[kind].check(call, account_id, proof.text, challenge=challenge)
         except InvalidFactor as refusal:
             self._fail(call, account, refusal)
         self._record(call.event(EventType.FACTOR_USED, subject=account_id, note=kind.value))

@@ -14,7 +14,7 @@ from authsvc.domain.replica import RevocationReplica
 from authsvc.domain.revocation import RevocationMarks, TokenMarks, TokenNames
 from authsvc.errors import InsufficientScope, RevisionNotReached, TokenDefect, TokenInactive
 from authsvc.verify.assurance import require_authentication
-from authsvc.verify.cache import AuthenticToken, TokenCache
+from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
 from authsvc.verify.verifier import TokenVerifier
 
@@ -136,7 +136,7 @@ class TokenChecker:
 
         """
         look = look or self._keys.look_for_unknown_key
-        return _with_its_key(self._read_genuine, access_token, look=look).claims
+        return _with_its_key(self._read_genuine, access_token, look=look)
 
     def reach(self, min_revision: int, revision: int) -> int:
         """Give a revision no lower than the one that was asked for.
@@ -156,14 +156,14 @@ class TokenChecker:
 
     def _verify_from_memory(self, access_token: str, audience: str) -> Verdict:
         revision = self._replica.revision
-        token = self._read(access_token, audience)
+        claims = self._read(access_token, audience)
         try:
-            self._replica.judge(token.numbers, epoch=token.claims.epoch)
+            self._replica.judge(claims)
         except TokenInactive:
             # Another worker may still accept it: nobody is to see it inactive before (P-REV-3).
             self._wait_until_everywhere(self._replica.horizon)
             raise
-        return Verdict(token.claims, revision)
+        return Verdict(claims, revision)
 
     def _verdict_from_memory(self, access_token: str, audience: str) -> Verdict | TokenInactive:
         try:
@@ -178,43 +178,42 @@ class TokenChecker:
         while True:
             ring = self._keys.ring
             tokens = [self._read_or_refuse(token, audience) for token in access_tokens]
-            names = [_names(token.claims) for token in tokens if isinstance(token, AuthenticToken)]
+            names = [_names(token) for token in tokens if isinstance(token, Claims)]
             marks = iter(self._marks.check(names))
             if self._keys.ring is ring:  # else a key may have been revoked: the fence has told
                 break
         verdicts = [
-            _judge(token.claims, next(marks)) if isinstance(token, AuthenticToken) else token
-            for token in tokens
+            _judge(token, next(marks)) if isinstance(token, Claims) else token for token in tokens
         ]
         if any(isinstance(v, TokenInactive) and v.defect in _REVOKED for v in verdicts):
             self._wait_until_everywhere(self._head())
         return verdicts
 
-    def _read_or_refuse(self, access_token: str, audience: str) -> AuthenticToken | TokenInactive:
+    def _read_or_refuse(self, access_token: str, audience: str) -> Claims | TokenInactive:
         try:
             return self._read(access_token, audience)
         except TokenInactive as refusal:
             return refusal
 
-    def _read(self, access_token: str, audience: str) -> AuthenticToken:
+    def _read(self, access_token: str, audience: str) -> Claims:
         """Give what a token says that is good but for revocation."""
-        token = _with_its_key(
+        claims = _with_its_key(
             self._read_genuine, access_token, look=self._keys.look_for_unknown_key
         )
         self._verifier.judge(
-            token.claims,
+            claims,
             audience=audience or self._default_audience,
             now=self._clock().timestamp(),
         )
-        return token
+        return claims
 
-    def _read_genuine(self, access_token: str) -> AuthenticToken:
+    def _read_genuine(self, access_token: str) -> Claims:
         return self._tokens.read(access_token, keys=self._keys.ring)
 
 
 def _with_its_key(
-    read: Callable[[str], AuthenticToken], access_token: str, *, look: Callable[[], None]
-) -> AuthenticToken:
+    read: Callable[[str], Claims], access_token: str, *, look: Callable[[], None]
+) -> Claims:
     """Read a token; if its key is not known, another worker may have made it just now."""
     try:
         return read(access_token)

@@ -6,6 +6,7 @@ from authn.v1.factor_service_pb2_grpc import FactorServiceServicer
 
 from authsvc.domain.factor_directory import FactorDirectory
 from authsvc.domain.identifiers import AccountId, FactorId
+from authsvc.domain.passkey_enrolment import PasskeyEnrolment
 from authsvc.domain.totp_enrolment import TotpEnrolment
 from authsvc.transport.context import current_call
 from authsvc.transport.messages import factor_message, timestamp, token_set
@@ -14,9 +15,12 @@ from authsvc.transport.messages import factor_message, timestamp, token_set
 class FactorService(FactorServiceServicer):
     """Looking after second factors."""
 
-    def __init__(self, *, directory: FactorDirectory, totp: TotpEnrolment) -> None:
+    def __init__(
+        self, *, directory: FactorDirectory, totp: TotpEnrolment, passkeys: PasskeyEnrolment
+    ) -> None:
         self._directory = directory
         self._totp = totp
+        self._passkeys = passkeys
 
     def ListFactors(
         self, request: pb.ListFactorsRequest, _: grpc.ServicerContext
@@ -44,6 +48,29 @@ class FactorService(FactorServiceServicer):
             current_call(), FactorId(request.factor_id), request.totp_code
         )
         return pb.ConfirmTotpResponse(
+            factor=factor_message(enrolled.factor),
+            recovery_codes=enrolled.recovery_codes,
+            revision=enrolled.revision,
+            tokens=token_set(enrolled.tokens),
+        )
+
+    def StartPasskeyEnrollment(
+        self, request: pb.StartPasskeyEnrollmentRequest, _: grpc.ServicerContext
+    ) -> pb.StartPasskeyEnrollmentResponse:
+        asked = self._passkeys.start(current_call(), request.display_name)
+        return pb.StartPasskeyEnrollmentResponse(
+            challenge_token=asked.token,
+            creation_options=asked.options,
+            expire_time=timestamp(asked.expire_time),
+        )
+
+    def FinishPasskeyEnrollment(
+        self, request: pb.FinishPasskeyEnrollmentRequest, _: grpc.ServicerContext
+    ) -> pb.FinishPasskeyEnrollmentResponse:
+        enrolled = self._passkeys.finish(
+            current_call(), request.challenge_token, request.credential
+        )
+        return pb.FinishPasskeyEnrollmentResponse(
             factor=factor_message(enrolled.factor),
             recovery_codes=enrolled.recovery_codes,
             revision=enrolled.revision,

@@ -1,6 +1,6 @@
 """Between the messages of the contract and the values of the domain."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from authn.v1.account_pb2 import Account as AccountMessage
 from authn.v1.account_pb2 import AccountState as AccountStateMessage
@@ -55,6 +55,13 @@ def timestamp(moment: datetime) -> Timestamp:
     return Timestamp(seconds=int(moment.timestamp()), nanos=moment.microsecond * 1000)
 
 
+def moment(message: Timestamp) -> datetime:
+    """Read a moment, to the microsecond."""
+    return datetime.fromtimestamp(message.seconds, UTC) + timedelta(
+        microseconds=message.nanos // 1000
+    )
+
+
 def token_set(tokens: Tokens) -> TokenSet:
     """Write the tokens of a session."""
     return TokenSet(
@@ -73,6 +80,7 @@ def mfa_challenge(challenge: MfaChallenge) -> MfaChallengeMessage:
         challenge_token=challenge.token,
         expire_time=timestamp(challenge.expire_time),
         factor_types=[_FACTOR_TYPES[kind] for kind in challenge.factor_types],
+        passkey_request_options=challenge.passkey_request_options,
     )
 
 
@@ -126,6 +134,8 @@ def account_message(account: Account) -> AccountMessage:
         create_time=timestamp(account.create_time),
         update_time=timestamp(account.update_time),
         epoch=account.epoch,
+        phone_number=account.phone_number or "",
+        phone_number_verified=account.phone_number_verified,
     )
     if account.password_change_time is not None:
         message.password_change_time.CopyFrom(timestamp(account.password_change_time))

@@ -32,6 +32,7 @@ from authsvc.transport.factor_service import FactorService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
+from authsvc.transport.requests import REQUEST_STREAMS
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 
@@ -132,7 +133,8 @@ def build_server(
 
 
 def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transport) -> grpc.Server:
-    threads = CONCURRENCY if transport == "native" else _GRPCIO_THREADS
+    native_threads = CONCURRENCY + REQUEST_STREAMS
+    threads = native_threads if transport == "native" else _GRPCIO_THREADS
     executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
     options = limits.channel_options()
     if transport == "native":

@@ -86,6 +86,11 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_TOKEN_REQUIRED,
         "The call needs an access token in the metadata authorization: Bearer ….",
     ),
+    errors.InvalidCode: ErrorSpec(
+        Code.UNAUTHENTICATED,
+        ErrorReason.ERROR_REASON_INVALID_CODE,
+        "The code is not valid; ask for a new one.",
+    ),
     errors.InvalidFactor: ErrorSpec(
         Code.UNAUTHENTICATED,
         ErrorReason.ERROR_REASON_INVALID_FACTOR,
@@ -136,10 +141,15 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_FACTOR_LIMIT_REACHED,
         "The account has as many second factors as it may have.",
     ),
+    errors.PasskeysNotServed: ErrorSpec(
+        Code.UNIMPLEMENTED,
+        ErrorReason.ERROR_REASON_UNIMPLEMENTED,
+        "Passkeys are not set up on this server: AUTHSVC_WEBAUTHN_RP_ID is empty.",
+    ),
     errors.UsernameTaken: ErrorSpec(
         Code.ALREADY_EXISTS,
         ErrorReason.ERROR_REASON_USERNAME_TAKEN,
-        "Another account has this user name.",
+        "Another account has this user name or one that looks like it.",
     ),
     errors.TooManyAttempts: ErrorSpec(
         Code.RESOURCE_EXHAUSTED,
@@ -194,6 +204,11 @@ def stopping_status() -> grpc.Status:
     """Give the status that ends a stream when its server stops."""
     message = "The server is stopping; call again."
     return rpc_status.to_status(Status(code=Code.UNAVAILABLE, message=message))
+
+
+def cancelled_status() -> grpc.Status:
+    """Give the status of a call that nobody waits for any more."""
+    return rpc_status.to_status(Status(code=Code.CANCELLED, message="The call was cut."))
 
 
 def reason_of(error: AuthError) -> ErrorReason.ValueType:

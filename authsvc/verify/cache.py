@@ -5,21 +5,12 @@ with. Nothing that can change is remembered: audience, times and revocation are 
 """
 
 import hashlib
-from typing import NamedTuple
 
 from authsvc.errors import TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
 from authsvc.verify.jws import MAX_TOKEN_BYTES
 from authsvc.verify.keyring import KeyRing
-from authsvc.verify.revocations import TokenNumbers
 from authsvc.verify.verifier import TokenVerifier
-
-
-class AuthenticToken(NamedTuple):
-    """What a token says whose signature is good."""
-
-    claims: Claims
-    numbers: TokenNumbers
 
 
 class _Generation:
@@ -29,8 +20,8 @@ class _Generation:
 
     def __init__(self, ring: KeyRing) -> None:
         self.ring = ring
-        self.newer: dict[bytes, AuthenticToken] = {}
-        self.older: dict[bytes, AuthenticToken] = {}
+        self.newer: dict[bytes, Claims] = {}
+        self.older: dict[bytes, Claims] = {}
 
 
 class TokenCache:
@@ -46,7 +37,7 @@ class TokenCache:
         self._half = max(1, capacity // 2)
         self._generation = _Generation(KeyRing(()))
 
-    def read(self, token: str, *, keys: KeyRing) -> AuthenticToken:
+    def read(self, token: str, *, keys: KeyRing) -> Claims:
         """Give what a token says that a key of the ring signed.
 
         Raises:
@@ -62,15 +53,11 @@ class TokenCache:
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         found = generation.newer.get(digest)
         if found is None:
-            found = generation.older.get(digest) or self._read_anew(token, keys)
+            found = generation.older.get(digest) or self._verifier.read(token, keys=keys)
             self._remember(generation, digest, found)
         return found
 
-    def _read_anew(self, token: str, keys: KeyRing) -> AuthenticToken:
-        claims = self._verifier.read(token, keys=keys)
-        return AuthenticToken(claims, TokenNumbers.of(claims))
-
-    def _remember(self, generation: _Generation, digest: bytes, found: AuthenticToken) -> None:
+    def _remember(self, generation: _Generation, digest: bytes, found: Claims) -> None:
         if len(generation.newer) >= self._half:
             generation.older, generation.newer = generation.newer, {}
         generation.newer[digest] = found

@@ -59,13 +59,17 @@ def is_dead(service: Service, tokens: TokenSet) -> bool:
 
 def events(service: Service, kind: str) -> int:
     """Count the security events of a kind so far, as the metrics do."""
-    body = b"".join(
-        service.app.http_application()(
-            {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}, lambda *_: lambda _: None
-        )
-    ).decode()
-    lines = [line for line in body.splitlines() if line.startswith("authsvc_events_total{")]
+    lines = [
+        line for line in metrics(service).splitlines() if line.startswith("authsvc_events_total{")
+    ]
     return sum(int(float(line.split()[-1])) for line in lines if f'type="{kind}"' in line)
+
+
+def metrics(service: Service) -> str:
+    """Give all metrics."""
+    environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}
+    answer = service.app.http_application()(environment, lambda *_: lambda _: None)
+    return b"".join(answer).decode()
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -20,14 +20,19 @@ from authn.v1.account_service_pb2 import (
 )
 from authn.v1.auth_service_pb2 import (
     CompleteMfaRequest,
+    CompletePasswordResetRequest,
+    CompleteVerificationRequest,
     LoginRequest,
     LogoutRequest,
     RefreshRequest,
     RegisterRequest,
+    StartPasswordResetRequest,
+    StartVerificationRequest,
 )
 from authn.v1.factor_service_pb2 import ResetFactorsRequest
 from authn.v1.key_service_pb2 import ListKeysRequest, RevokeKeyRequest, RotateKeyRequest
 from authn.v1.session_service_pb2 import RevokeAllSessionsRequest, RevokeSessionRequest
+from authn.v1.token_pb2 import TokenSet
 from authn.v1.token_service_pb2 import (
     ExplainTokenRequest,
     GetJwksRequest,
@@ -91,10 +96,12 @@ def _story(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 def tell(data: Path, server: Server, log: Log) -> Story:
     master_key = base64.b64encode(secrets.token_bytes(32)).decode()
-    settings = {"master_key": master_key, "log_level": "debug"}
+    pepper = base64.b64encode(secrets.token_bytes(32)).decode()
+    settings = {"master_key": master_key, "log_level": "debug", "password_peppers": f"k1:{pepper}"}
     mark = secrets.token_hex(6)
     canaries = {
         "master key": master_key,
+        "pepper": pepper,
         "password": f"canary one {mark}é",
         "new password": f"canary two {mark}",
         "wrong password": f"canary three {mark}",
@@ -141,6 +148,7 @@ def tell(data: Path, server: Server, log: Log) -> Story:
             "challenge token": challenged,
             "5th access token": fifth.access_token,
         }
+        resets = ask_for_codes(service, fourth, canaries)
 
         wrong, refused = canaries["wrong password"], canaries["refused password"]
         forged, odd = canaries["forged token"], canaries["odd token"]
@@ -166,6 +174,12 @@ def tell(data: Path, server: Server, log: Log) -> Story:
         teller.fails(account.ChangePassword, change, *twice)
         raw = service.channel.unary_unary(path_of("Login"))
         teller.fails(raw, b"\x12\x20" + wrong.encode() + b"\xff\xfe" * 20)
+        for code in (*resets, odd):
+            for email in ("canary@x.test", "nobody@x.test"):
+                teller.fails(
+                    auth.CompletePasswordReset,
+                    CompletePasswordResetRequest(email=email, code=code, new_password=wrong),
+                )
         token.VerifyTokens(VerifyTokensRequest(access_tokens=[forged, odd, fourth.access_token]))
         token.RevokeToken(RevokeTokenRequest(token=fourth.access_token))
         auth.Logout(LogoutRequest(refresh_token=fourth.refresh_token))
@@ -182,6 +196,21 @@ def tell(data: Path, server: Server, log: Log) -> Story:
         files=files | {f"{name} after": content for name, content in contents(data).items()},
         redis=kept,
     )
+
+
+def ask_for_codes(service: Service, tokens: TokenSet, canaries: dict[str, str]) -> list[str]:
+    """Use a code, void another, and leave one and a decoy where they are; give what is no good."""
+    auth, email = service.auth, "canary@x.test"
+    me = service.token.VerifyToken(VerifyTokenRequest(access_token=tokens.access_token)).claims
+    start = StartVerificationRequest(account_id=me.subject, email=email)
+    digits = auth.StartVerification(start).code
+    auth.CompleteVerification(CompleteVerificationRequest(account_id=me.subject, code=digits))
+    reset = StartPasswordResetRequest(email=email, format="CODE_FORMAT_LINK")
+    void = auth.StartPasswordReset(reset).code
+    link = auth.StartPasswordReset(reset).code
+    decoy = auth.StartPasswordReset(StartPasswordResetRequest(email="nobody@x.test")).code
+    canaries |= {"digits": digits, "void link": void, "link": link, "decoy": decoy}
+    return [void, digits, decoy]
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -268,7 +297,7 @@ def live_through(service: Service) -> list[tuple[str, str, str, str, str]]:
     ) -> None:
         events.append((event, "failure" if failed else "success", subject, actor, failed or note))
 
-    new = RegisterRequest(username="eve", password=PASSWORD)
+    new = RegisterRequest(username="eve", email="eve@x.test", password=PASSWORD)
     registered = auth.Register(new, metadata=(("x-correlation-id", "story-1"),))
     eve, tokens = registered.account.account_id, registered.tokens
     expect("account.created", eve)
@@ -312,6 +341,28 @@ def live_through(service: Service) -> list[tuple[str, str, str, str, str]]:
     auth.Logout(LogoutRequest(refresh_token=tokens.refresh_token))
     expect("session.revoked", eve)
     auth.Logout(LogoutRequest(refresh_token="asr_nothing"))
+
+    proof = auth.StartVerification(StartVerificationRequest(account_id=eve, email="eve@x.test"))
+    expect("verification.started", eve)
+    auth.CompleteVerification(CompleteVerificationRequest(account_id=eve, code=proof.code))
+    expect("verification.completed", eve)
+    with pytest.raises(grpc.RpcError):
+        auth.CompleteVerification(CompleteVerificationRequest(account_id=eve, code=proof.code))
+    expect("verification.completed", eve, failed="wrong, expired, used or void code")
+    auth.StartVerification(StartVerificationRequest(account_id=eve, email="other@x.test"))
+    expect("verification.started", eve, failed="another address")
+    auth.StartPasswordReset(StartPasswordResetRequest(email="nobody@x.test"))
+    expect("password_reset.started", "", failed="unknown")
+    reset = auth.StartPasswordReset(StartPasswordResetRequest(email="eve@x.test"))
+    expect("password_reset.started", eve)
+    complete = CompletePasswordResetRequest(
+        email="eve@x.test", code=reset.code, new_password="y" + PASSWORD
+    )
+    auth.CompletePasswordReset(complete)
+    expect("password_reset.completed", eve)
+    with pytest.raises(grpc.RpcError):
+        auth.CompletePasswordReset(complete)
+    expect("password_reset.completed", eve, failed="wrong, expired, used or void code")
 
     bob = account.CreateAccount(CreateAccountRequest(username="bob")).account.account_id
     expect("account.created", bob)

@@ -61,6 +61,7 @@ class Field:
         *steps, last = self.path
         for step in steps:
             request = getattr(request, step.name)
+            request = request.add() if step.is_repeated else request
         if last.is_repeated:
             del getattr(request, last.name)[:]
             getattr(request, last.name).append(text)
@@ -98,6 +99,10 @@ def good_request(name: str) -> Message:
         "Login": {"identifier": unique, "password": PASSWORD},
         "CompleteMfa": {"challenge_token": "x", "totp_code": "000000"},
         "FinishPasskeyLogin": {"challenge_token": "x", "passkey_assertion": "{}"},
+        "StartPasswordReset": {"email": f"{unique}@fields.test"},
+        "CompletePasswordReset": {"code": "x", "new_password": PASSWORD},
+        "StartVerification": {"account_id": NO_ACCOUNT, "email": f"{unique}@fields.test"},
+        "CompleteVerification": {"account_id": NO_ACCOUNT, "code": "x"},
         "VerifyTokens": {"access_tokens": ["x"]},
         "CreateAccount": {"username": unique},
         "UpdateAccount": {"account_id": NO_ACCOUNT, "update_mask": {"paths": ["roles"]}},

@@ -57,7 +57,7 @@ def test_p_tok_7_what_was_refused_is_not_remembered_as_good() -> None:
     for _ in range(2):
         with pytest.raises(TokenInactive):
             cache.read(TOKENS[0], keys=KeyRing(()))
-    assert cache.read(TOKENS[0], keys=RING).claims.token_id == f"{0:022}"
+    assert cache.read(TOKENS[0], keys=RING).token_id == f"{0:022}"
 
 
 def test_p_key_3_a_ring_without_the_key_refuses_what_was_read_with_it() -> None:
@@ -83,7 +83,7 @@ def test_the_cache_is_bounded_keeps_what_is_in_use_and_never_mixes_tokens(
     cache = TokenCache(verifier, capacity=4)
     for position, number in enumerate(numbers):
         before = len(verifier.checked)
-        assert cache.read(TOKENS[number], keys=RING).claims.token_id == f"{number:022}"
+        assert cache.read(TOKENS[number], keys=RING).token_id == f"{number:022}"
         if number in numbers[max(0, position - 2) : position]:  # one of the last two
             assert len(verifier.checked) == before
         generation = cache._generation

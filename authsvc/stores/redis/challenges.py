@@ -54,6 +54,7 @@ def _pack(challenge: Challenge) -> bytes:
         (client.ip_address, client.user_agent, client.device_id),
         challenge.amr,
         challenge.display_name,
+        challenge.identifier,
         challenge.nonce.hex(),
         to_milliseconds(challenge.expire_time),
     )
@@ -61,9 +62,8 @@ def _pack(challenge: Challenge) -> bytes:
 
 
 def _unpack(record: bytes) -> Challenge:
-    (purpose, client_id, account_id, epoch, request, client, amr, name, nonce, expire_time) = (
-        json.loads(record)
-    )
+    purpose, client_id, account_id, epoch, request, client, amr, *rest = json.loads(record)
+    name, identifier, nonce, expire_time = rest
     audience, scopes, acr = request
     ip_address, user_agent, device_id = client
     return Challenge(
@@ -79,6 +79,7 @@ def _unpack(record: bytes) -> Challenge:
         ),
         amr=tuple(amr),
         display_name=name,
+        identifier=identifier,
         nonce=bytes.fromhex(nonce),
         expire_time=from_milliseconds(expire_time),
     )

@@ -52,6 +52,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOKEN_REQUIRED: _ErrorReason.ValueType  # 14
     """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+    ERROR_REASON_INVALID_CODE: _ErrorReason.ValueType  # 15
+    """UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+    for nobody. Which of these is never told.
+    """
     ERROR_REASON_INVALID_FACTOR: _ErrorReason.ValueType  # 16
     """UNAUTHENTICATED: the code or the assertion is wrong, was used before, or is of no factor of the
     account. Which of these is never told.
@@ -78,7 +82,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_FACTOR_NOT_FOUND: _ErrorReason.ValueType  # 34
     """NOT_FOUND: the account has no such second factor, or its enrolment has expired."""
     ERROR_REASON_USERNAME_TAKEN: _ErrorReason.ValueType  # 33
-    """ALREADY_EXISTS: another account has this user name."""
+    """ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 41
@@ -98,7 +102,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 60
     """INTERNAL: a fault of the server; the log has it under the correlation id of the call."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 61
-    """UNIMPLEMENTED: the method is not served here."""
+    """UNIMPLEMENTED: the method is not served here; for passkeys, because the server has no domain
+    that they could be for.
+    """
     ERROR_REASON_FACTOR_LIMIT_REACHED: _ErrorReason.ValueType  # 70
     """FAILED_PRECONDITION: the account has as many second factors as it may have."""
 
@@ -139,6 +145,10 @@ caller presented is not valid.
 """
 ERROR_REASON_TOKEN_REQUIRED: ErrorReason.ValueType  # 14
 """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+ERROR_REASON_INVALID_CODE: ErrorReason.ValueType  # 15
+"""UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+for nobody. Which of these is never told.
+"""
 ERROR_REASON_INVALID_FACTOR: ErrorReason.ValueType  # 16
 """UNAUTHENTICATED: the code or the assertion is wrong, was used before, or is of no factor of the
 account. Which of these is never told.
@@ -165,7 +175,7 @@ ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 32
 ERROR_REASON_FACTOR_NOT_FOUND: ErrorReason.ValueType  # 34
 """NOT_FOUND: the account has no such second factor, or its enrolment has expired."""
 ERROR_REASON_USERNAME_TAKEN: ErrorReason.ValueType  # 33
-"""ALREADY_EXISTS: another account has this user name."""
+"""ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 41
@@ -185,7 +195,9 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 52
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 60
 """INTERNAL: a fault of the server; the log has it under the correlation id of the call."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 61
-"""UNIMPLEMENTED: the method is not served here."""
+"""UNIMPLEMENTED: the method is not served here; for passkeys, because the server has no domain
+that they could be for.
+"""
 ERROR_REASON_FACTOR_LIMIT_REACHED: ErrorReason.ValueType  # 70
 """FAILED_PRECONDITION: the account has as many second factors as it may have."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

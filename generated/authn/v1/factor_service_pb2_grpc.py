@@ -126,18 +126,19 @@ class FactorServiceServicer:
         """Begins to enrol a passkey: gives what the browser's `navigator.credentials.create` is to be
         called with. Not idempotent.
 
-        Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED.
+        Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED, TOO_MANY_ATTEMPTS; UNIMPLEMENTED
+        where passkeys are not set up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FinishPasskeyEnrollment(self, request, context):
-        """Enrols the passkey that the browser has made. With the account's first factor come its recovery
-        codes. Not idempotent.
+        """Enrols the passkey that the browser has made. A challenge is for one call, also for one that
+        fails. With the account's first factor come its recovery codes. Not idempotent.
 
         Errors: INVALID_CHALLENGE, INVALID_FACTOR, INSUFFICIENT_USER_AUTHENTICATION,
-        FACTOR_LIMIT_REACHED.
+        FACTOR_LIMIT_REACHED; UNIMPLEMENTED where passkeys are not set up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

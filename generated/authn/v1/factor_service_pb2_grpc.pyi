@@ -62,14 +62,15 @@ class FactorServiceStub:
     """Begins to enrol a passkey: gives what the browser's `navigator.credentials.create` is to be
     called with. Not idempotent.
 
-    Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED.
+    Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED, TOO_MANY_ATTEMPTS; UNIMPLEMENTED
+    where passkeys are not set up.
     """
     FinishPasskeyEnrollment: _grpc.UnaryUnaryMultiCallable[_factor_service_pb2.FinishPasskeyEnrollmentRequest, _factor_service_pb2.FinishPasskeyEnrollmentResponse]
-    """Enrols the passkey that the browser has made. With the account's first factor come its recovery
-    codes. Not idempotent.
+    """Enrols the passkey that the browser has made. A challenge is for one call, also for one that
+    fails. With the account's first factor come its recovery codes. Not idempotent.
 
     Errors: INVALID_CHALLENGE, INVALID_FACTOR, INSUFFICIENT_USER_AUTHENTICATION,
-    FACTOR_LIMIT_REACHED.
+    FACTOR_LIMIT_REACHED; UNIMPLEMENTED where passkeys are not set up.
     """
     RegenerateRecoveryCodes: _grpc.UnaryUnaryMultiCallable[_factor_service_pb2.RegenerateRecoveryCodesRequest, _factor_service_pb2.RegenerateRecoveryCodesResponse]
     """Makes new recovery codes; the old ones are worth nothing from then on. Ends no session. Not
@@ -125,14 +126,15 @@ class FactorServiceAsyncStub(FactorServiceStub):
     """Begins to enrol a passkey: gives what the browser's `navigator.credentials.create` is to be
     called with. Not idempotent.
 
-    Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED.
+    Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED, TOO_MANY_ATTEMPTS; UNIMPLEMENTED
+    where passkeys are not set up.
     """
     FinishPasskeyEnrollment: _aio.UnaryUnaryMultiCallable[_factor_service_pb2.FinishPasskeyEnrollmentRequest, _factor_service_pb2.FinishPasskeyEnrollmentResponse]  # type: ignore[assignment]
-    """Enrols the passkey that the browser has made. With the account's first factor come its recovery
-    codes. Not idempotent.
+    """Enrols the passkey that the browser has made. A challenge is for one call, also for one that
+    fails. With the account's first factor come its recovery codes. Not idempotent.
 
     Errors: INVALID_CHALLENGE, INVALID_FACTOR, INSUFFICIENT_USER_AUTHENTICATION,
-    FACTOR_LIMIT_REACHED.
+    FACTOR_LIMIT_REACHED; UNIMPLEMENTED where passkeys are not set up.
     """
     RegenerateRecoveryCodes: _aio.UnaryUnaryMultiCallable[_factor_service_pb2.RegenerateRecoveryCodesRequest, _factor_service_pb2.RegenerateRecoveryCodesResponse]  # type: ignore[assignment]
     """Makes new recovery codes; the old ones are worth nothing from then on. Ends no session. Not
@@ -209,7 +211,8 @@ class FactorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Begins to enrol a passkey: gives what the browser's `navigator.credentials.create` is to be
         called with. Not idempotent.
 
-        Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED.
+        Errors: INSUFFICIENT_USER_AUTHENTICATION, FACTOR_LIMIT_REACHED, TOO_MANY_ATTEMPTS; UNIMPLEMENTED
+        where passkeys are not set up.
         """
 
     @_abc_1.abstractmethod
@@ -218,11 +221,11 @@ class FactorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _factor_service_pb2.FinishPasskeyEnrollmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_factor_service_pb2.FinishPasskeyEnrollmentResponse, _abc.Awaitable[_factor_service_pb2.FinishPasskeyEnrollmentResponse]]:
-        """Enrols the passkey that the browser has made. With the account's first factor come its recovery
-        codes. Not idempotent.
+        """Enrols the passkey that the browser has made. A challenge is for one call, also for one that
+        fails. With the account's first factor come its recovery codes. Not idempotent.
 
         Errors: INVALID_CHALLENGE, INVALID_FACTOR, INSUFFICIENT_USER_AUTHENTICATION,
-        FACTOR_LIMIT_REACHED.
+        FACTOR_LIMIT_REACHED; UNIMPLEMENTED where passkeys are not set up.
         """
 
     @_abc_1.abstractmethod

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002_factors"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 
 _MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",
