@@ -162,7 +162,9 @@ class CallInterceptor(grpc.ServerInterceptor):
             correlation_id = f"{random.getrandbits(64):016x}"
         telemetry.correlation_id.set(correlation_id)
         time_left = self._time_left(context)
-        call, is_service = self._callers.identify(context.peer(), metadata, time_left=time_left)
+        call, is_service = self._callers.identify(
+            context.peer(), metadata, time_left=time_left, assertion=rule.assertion(request)
+        )
         rule.admit(call, is_service=is_service)
         validate(request)
         set_call(call)
