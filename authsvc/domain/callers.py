@@ -30,6 +30,9 @@ _CAPACITY = 10_000
 """Credentials that are remembered at most, at about 1 KB each."""
 _LIFE = KNOWN_CALLER_LIFE.total_seconds()
 
+_Credential = bytes | str | tuple[str, ...]
+"""A key's hash, a token's subject, or a certificate's names: of types that are never equal."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -66,7 +69,7 @@ class CallerAuthenticator:
         self._replica = replica
         self._clock = clock
         self._steady = steady
-        self._known: dict[bytes | str, _Found] = {}
+        self._known: dict[_Credential, _Found] = {}
         self._uses: dict[str, datetime] = {}
 
     def by_api_key(self, api_key: str) -> CallingService:
@@ -96,7 +99,7 @@ class CallerAuthenticator:
             StoreUnavailable: It may be any.
 
         """
-        found = self._recall("\n".join(names), lambda: self._find_certificate(names))
+        found = self._recall(tuple(names), lambda: self._find_certificate(names))
         return found.service
 
     def by_token(self, claims: Claims) -> CallingService:
@@ -125,7 +128,7 @@ class CallerAuthenticator:
             self._uses = uses | self._uses
             raise
 
-    def _recall(self, credential: bytes | str, find: Callable[[], _Found]) -> _Found:
+    def _recall(self, credential: _Credential, find: Callable[[], _Found]) -> _Found:
         """Give what a credential opens, from memory if that may be done."""
         if not self._replica.lease.holds():  # first: what is looked up after it is no older
             return find()

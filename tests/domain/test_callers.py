@@ -19,8 +19,10 @@ from authsvc.errors import CallerUnauthenticated, StoreUnavailable
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
+from authsvc.verify.claims import Claims, read_claims
 from authsvc.verify.revocations import RevocationIndex
 from tests.callers import key_of, service_account
+from tests.verify.minting import CLAIMS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SPIFFE = "spiffe://corp.example/billing"
@@ -65,6 +67,11 @@ class World:
         """From now on SQL does not answer."""
         self.engine.dispose()
         self.store._engine = connect("sqlite:////nowhere/at/all.db")
+
+
+def claims_of(account: ServiceAccount) -> Claims:
+    """What a token of a service says."""
+    return read_claims(CLAIMS | {"sub": account.service_account_id})
 
 
 @pytest.fixture(name="world")
@@ -159,7 +166,9 @@ def test_a_certificate_is_known_by_any_of_its_names_and_never_as_two_services(
         {"a", "b"},
         {Proof.CERTIFICATE},
     )
-    for names in ([], ["unknown.example"], [SPIFFE, "a.b"], [f"{SPIFFE}\na.b"]):
+    world.callers.by_token(claims_of(billing))
+    ids = [billing.service_account_id]
+    for names in ([], ["unknown.example"], [SPIFFE, "a.b"], [f"{SPIFFE}\na.b"], ids):
         with pytest.raises(CallerUnauthenticated):
             world.callers.by_certificate(names)
     world.lose_sql()
