@@ -12,7 +12,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
 
 from tests.porch.processes import clean_environment
-from tests.verify.minting import JWKS
 
 NOBODY = "127.0.0.1:1"
 
@@ -136,44 +135,6 @@ def test_the_first_caller_is_made_without_a_server(tmp_path: Path) -> None:
     assert _authsvc("services", "revoke-key", service["keys"], *data).returncode == 0
     assert "(revoked)" in _authsvc("services", "list", *data).stdout
     assert _authsvc("services", "create-key", "nobody", *data).returncode == 1
-
-
-def test_p_int_1_a_service_is_made_with_lists_and_they_are_checked(tmp_path: Path) -> None:
-    data = ("--data", str(tmp_path))
-    assert _authsvc("migrate", *data).returncode == 0
-    without = _authsvc("services", "create", "orders", *data)
-    wrong = _authsvc("services", "create", "o", "--method", "x", "--audience", "a", *data)
-
-    assert (without.returncode, wrong.returncode) == (2, 1)
-    assert "--method" in without.stderr
-    assert "methods[0]" in wrong.stderr
-
-
-def test_a_service_is_looked_after_from_its_first_day_to_its_last(tmp_path: Path) -> None:
-    data = ("--data", str(tmp_path))
-    jwk = tmp_path / "key.json"
-    jwk.write_text(json.dumps(JWKS["EdDSA"]))
-    steps = (
-        ("create", "orders", "--method", "*", "--audience", "*", "--public-key", str(jwk)),
-        ("allow", "orders", "--scope", "a", "--certificate", "spiffe://corp.example/orders"),
-        ("create-key", "orders", "--scope", "a", "--lifetime", "90d", "--display-name", "ci"),
-        ("disable", "orders"),
-    )
-    assert _authsvc("migrate", *data).returncode == 0
-    for step in steps:
-        done = _authsvc("services", *step, *data)
-        assert done.returncode == 0, done.stderr
-
-    shown = json.loads(_authsvc("services", "show", "orders", "--json", *data).stdout)
-    (key,) = json.loads(_authsvc("services", "list-keys", "orders", "--json", *data).stdout)
-    assert (shown["state"], shown["scopes"], shown["methods"]) == ("DISABLED", "a", "*")
-    assert shown["certificate_names"] == "spiffe://corp.example/orders"
-    assert shown["public_keys"] == JWKS["EdDSA"]["kid"]
-    assert (key["display_name"], key["scopes"]) == ("ci", "a")
-    assert _authsvc("services", "enable", "orders", *data).returncode == 0
-    gone = _authsvc("services", "delete", "orders", "--yes", *data)
-    assert "service_account.deleted svc_" in gone.stderr
-    assert "There is no such service" in _authsvc("services", "show", "orders", *data).stderr
 
 
 def test_healthcheck_follows_the_health_of_the_server() -> None:
