@@ -22,6 +22,7 @@ from authn.v1.auth_service_pb2 import (
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from authn.v1.factor_service_pb2_grpc import FactorServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
+from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
 from authn.v1.session_service_pb2_grpc import SessionServiceStub
 from authn.v1.token_pb2 import TokenSet
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
@@ -68,6 +69,7 @@ class Service:
     account: AccountServiceStub
     factor: FactorServiceStub
     key: KeyServiceStub
+    service_account: ServiceAccountServiceStub
 
     def register(self, **fields: Any) -> RegisterResponse:
         """Make an account with a name of its own and log it in."""
@@ -123,6 +125,7 @@ def running(
                 account=AccountServiceStub(channel),
                 factor=FactorServiceStub(channel),
                 key=KeyServiceStub(channel),
+                service_account=ServiceAccountServiceStub(channel),
             )
     finally:
         app.stop(2.0)

@@ -171,7 +171,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         def take(messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
             code = "OK"
             try:
-                set_call(self._let_in(rule, context, time_heard))
+                set_call(self._let_in(rule, None, context, time_heard))
                 with (
                     self._request_streams.place(),
                     closing(self._admit_each(rule, messages, context)) as admitted,
@@ -194,18 +194,18 @@ class CallInterceptor(grpc.ServerInterceptor):
         with closing(self._request_streams.read(messages)) as requests:
             for request in requests:
                 with self._gate:  # until the next message is asked for
-                    call = self._let_in(rule, context, time_heard)
+                    call = self._let_in(rule, None, context, time_heard)
                     validate(request)
                     set_call(call)
                     yield request
 
     def _admit(self, rule: AccessRule, request: Any, context: grpc.ServicerContext) -> None:
-        call = self._let_in(rule, context, self._time_left)
+        call = self._let_in(rule, request, context, self._time_left)
         validate(request)
         set_call(call)
 
     def _let_in(
-        self, rule: AccessRule, context: grpc.ServicerContext, time_left: _TimeLeft
+        self, rule: AccessRule, request: Any, context: grpc.ServicerContext, time_left: _TimeLeft
     ) -> Call:
         telemetry.correlation_id.set("")
         metadata = self._read_metadata(context)
@@ -215,7 +215,10 @@ class CallInterceptor(grpc.ServerInterceptor):
             correlation_id = f"{random.getrandbits(64):016x}"
         telemetry.correlation_id.set(correlation_id)
         call, is_service = self._callers.identify(
-            context.peer(), metadata, time_left=time_left(context)
+            context.peer(),
+            metadata,
+            time_left=time_left(context),
+            assertion=rule.assertion(request),
         )
         rule.admit(call, is_service=is_service)
         return call

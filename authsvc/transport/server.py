@@ -16,6 +16,8 @@ from authn.v1 import (
     factor_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
     session_service_pb2,
     session_service_pb2_grpc,
     token_service_pb2,
@@ -33,6 +35,7 @@ from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
 from authsvc.transport.requests import REQUEST_STREAMS
+from authsvc.transport.service_account_service import ServiceAccountService
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 
@@ -45,6 +48,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (account_service_pb2, "AccountService"),
         (factor_service_pb2, "FactorService"),
         (key_service_pb2, "KeyService"),
+        (service_account_service_pb2, "ServiceAccountService"),
     )
 )
 """The services of the contract that are served."""
@@ -71,6 +75,7 @@ class Servicers:
     account: AccountService
     factor: FactorService
     key: KeyService
+    service_account: ServiceAccountService
     health: Health
 
 
@@ -126,6 +131,9 @@ def build_server(
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
     factor_service_pb2_grpc.add_FactorServiceServicer_to_server(servicers.factor, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
+    service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server(
+        servicers.service_account, server
+    )
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     if with_reflection:
         _add_reflection(server)

@@ -9,7 +9,8 @@ import pytest
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.events import Event
-from authsvc.domain.grants import GrantPolicy, GrantRequest, Grants
+from authsvc.domain.grant_policy import GrantPolicy
+from authsvc.domain.grants import GrantRequest, Grants
 from authsvc.errors import InsufficientUserAuthentication
 from tests.domain.test_reauthentication import ACCOUNT, NOW, call
 
@@ -47,6 +48,7 @@ def _grants() -> Grants:
         codec=nothing,
         issuer=nothing,
         revoker=nothing,
+        devices=nothing,
         policy=POLICY,
         record=record,
         clock=lambda: NOW,
