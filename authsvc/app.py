@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, policies, revoking
+from authsvc import authenticating, encrypting, policies, revoking
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
@@ -66,8 +66,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: The schema is not up to date, or the secrets in SQL were sealed under
-            another master key.
+        ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
+            another master key, or the certificate of the port can't be used.
 
     """
     now = clock or steady_clock()
@@ -198,6 +198,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         max_metadata_bytes=config.max_metadata_bytes,
         concurrency=CONCURRENCY,
     )
+    encryption = encrypting.put_together(config, clock=now)
     health_check = HealthCheck(needs=NEEDS, update=health.update)
     lease = RedisLease(redis, "housekeeping", _LEASE)
 
@@ -216,6 +217,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             with_reflection=config.reflection,
             transport=config.transport,
         ),
+        credentials=encryption.credentials,
         health=health,
         http=HttpApplication(
             published_keys=keys.published,
@@ -244,6 +246,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             *ending.duties(),
             Duty("keys", keys.reload, every=5),
             *watching.duties(),
+            *encryption.duties,
             Duty("housekeeping", keep_house, every=30),
         ),
         check_redis=partial(

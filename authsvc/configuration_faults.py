@@ -16,9 +16,11 @@ from authsvc.config import (
     PREFIX,
     SECRET_FIELDS,
     Config,
+    ConfigurationError,
     variable_name,
 )
 from authsvc.configuration_values import decode_master_key
+from authsvc.system_clock import steady_clock
 
 JWKS_CACHE_TIME = timedelta(minutes=5)
 """How long verifiers may cache the key set (`Cache-Control: max-age`)."""
@@ -26,7 +28,18 @@ JWKS_CACHE_TIME = timedelta(minutes=5)
 _LONGEST_GRACE = timedelta(seconds=60)
 _LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
 _LEAST_DISTINCT_BYTES = 12
-_OTHER_VARIABLES = frozenset({"AUTHSVC_SERVER", "AUTHSVC_API_KEY", "AUTHSVC_API_KEY_FILE"})
+_OTHER_VARIABLES = frozenset(
+    {
+        "AUTHSVC_SERVER",
+        "AUTHSVC_SERVER_CA",
+        "AUTHSVC_SERVER_NAME",
+        "AUTHSVC_CLIENT_CERT",
+        "AUTHSVC_CLIENT_KEY",
+        "AUTHSVC_API_KEY",
+        "AUTHSVC_API_KEY_FILE",
+    }
+)
+"""What commands read that call a server."""
 _TOOL_VARIABLES = ("AUTHSVC_VENV", "AUTHSVC_TEST_", "AUTHSVC_BENCH_")
 
 
@@ -86,6 +99,7 @@ def _common_faults(config: Config) -> Iterator[str]:
         )
     if config.master_key is not None:
         yield from _master_key_faults(config.master_key.get_secret_value())
+    yield from _tls_faults(config)
 
 
 def _master_key_faults(text: str) -> Iterator[str]:
@@ -99,6 +113,29 @@ def _master_key_faults(text: str) -> Iterator[str]:
     counted = len({(b - a) % 256 for a, b in itertools.pairwise(key)}) == 1
     if typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES:
         yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {make}"
+
+
+def _tls_faults(config: Config) -> Iterator[str]:
+    if (config.tls_cert is None) != (config.tls_key is None):
+        yield "AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY go together. Set both, or neither."
+    if config.tls_client_ca is not None and config.tls_cert is None:
+        yield "AUTHSVC_TLS_CLIENT_CA needs AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY. Set them too."
+    if config.tls_cert is None:
+        return
+    if config.transport == "native":
+        yield (
+            "AUTHSVC_TRANSPORT is native, which never encrypts, and AUTHSVC_TLS_CERT is set. Use "
+            "grpcio, or leave TLS to a mesh."
+        )
+    # Only here: it takes long to import, and dev mode begins at once without it.
+    from authsvc.server_certificate import certificate_files  # noqa: PLC0415
+
+    files = certificate_files(config)
+    try:
+        if files is not None:
+            files.read(steady_clock()())
+    except ConfigurationError as error:
+        yield from error.faults
 
 
 def _dev_faults(config: Config) -> Iterator[str]:
@@ -118,10 +155,12 @@ def _production_faults(config: Config) -> Iterator[str]:
         )
     if config.redis_url is None:
         yield "AUTHSVC_REDIS_URL is missing. The embedded Redis is for dev mode only."
-    if not is_loopback(config.listen) and not config.tls_terminated_by_mesh:
+    is_encrypted = config.tls_cert is not None or config.tls_terminated_by_mesh
+    if not is_loopback(config.listen) and not is_encrypted:
         yield (
-            f"AUTHSVC_LISTEN: {config.listen} is off loopback and not encrypted. Listen on "
-            "127.0.0.1, or state with AUTHSVC_TLS_TERMINATED_BY_MESH=true that a mesh encrypts."
+            f"AUTHSVC_LISTEN: {config.listen} is off loopback and not encrypted. Name a "
+            "certificate in AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY, listen on 127.0.0.1, or state "
+            "with AUTHSVC_TLS_TERMINATED_BY_MESH=true that a mesh encrypts."
         )
     if not config.issuer.startswith("https://"):
         yield "AUTHSVC_ISSUER is not an https URL (RFC 8414, 2). Use one."
