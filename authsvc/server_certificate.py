@@ -36,6 +36,7 @@ _CERT, _KEY, _CLIENT_CA = "AUTHSVC_TLS_CERT", "AUTHSVC_TLS_KEY", "AUTHSVC_TLS_CL
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
+_Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _Read = TypeVar("_Read")
 
 _log = telemetry.get_logger("authsvc.tls")
@@ -173,9 +174,7 @@ def _read_certificates(setting: str, path: Path) -> list[x509.Certificate]:
     return certificates
 
 
-def _read_key(
-    path: Path, *, must_be_private: bool
-) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+def _read_key(path: Path, *, must_be_private: bool) -> _Key:
     text = _read(_KEY, path)
     if must_be_private and _is_open_to_others(path):
         raise ConfigurationError(f"{_KEY}: {path} is open to other users. Run: chmod go-rwx {path}")
@@ -190,12 +189,12 @@ def _read_key(
     return _suitable(path, key)
 
 
-def _suitable(path: Path, key: PrivateKeyTypes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
-    is_rsa = isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _LEAST_RSA_BITS
-    is_ecdsa = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES
-    if not (is_rsa or is_ecdsa):
-        raise ConfigurationError(f"{_KEY}: {path} is not a key of a usable kind. Use {_KINDS}.")
-    return key
+def _suitable(path: Path, key: PrivateKeyTypes) -> _Key:
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _LEAST_RSA_BITS:
+        return key
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        return key
+    raise ConfigurationError(f"{_KEY}: {path} is not a key of a usable kind. Use {_KINDS}.")
 
 
 def _read(setting: str, path: Path) -> bytes:
@@ -210,10 +209,8 @@ def _time_faults(path: Path, certificate: x509.Certificate, now: datetime) -> li
     if now >= end:
         return [f"{_CERT}: the certificate in {path} expired at {end.isoformat()}. Renew it."]
     if now < begin:
-        return [
-            f"{_CERT}: the certificate in {path} is not valid before {begin.isoformat()}. "
-            "Wait, or set the clock."
-        ]
+        since = begin.isoformat()
+        return [f"{_CERT}: the certificate in {path} is not valid before {since}. Wait for that."]
     return []
 
 

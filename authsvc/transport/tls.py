@@ -25,7 +25,7 @@ def server_credentials(current: Callable[[], ServerCertificate]) -> grpc.ServerC
 
     return grpc.dynamic_ssl_server_credentials(
         _configuration(offered),
-        changed,
+        changed,  # type: ignore[arg-type]  # the stubs do not know that it may give None
         require_client_authentication=offered.client_ca is not None,
     )
 
