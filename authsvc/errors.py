@@ -8,11 +8,11 @@ The tree, whose root one may catch::
     ├── PasswordRejected        ├── AccountNotFound      ├── StoreUnavailable
     ├── InvalidScope            ├── SessionNotFound      ├── RevisionNotReached
     ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
-    ├── InvalidCredentials      └── UsernameTaken        └── DeadlineExceeded
-    ├── TokenInactive
-    ├── InvalidGrant
-    ├── CallerUnauthenticated
-    └── TokenRequired
+    ├── InvalidCredentials      ├── UsernameTaken        └── DeadlineExceeded
+    ├── TokenInactive           ├── ServiceAccountNotFound
+    ├── InvalidGrant            ├── ApiKeyNotFound
+    ├── CallerUnauthenticated   ├── ServiceNameTaken
+    └── TokenRequired           └── CertificateNameTaken
 
 The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
 """
@@ -128,6 +128,22 @@ class KeyNotFound(AuthError):
 
 class UsernameTaken(AuthError):
     """Another account has this user name."""
+
+
+class ServiceAccountNotFound(AuthError):
+    """No such service account."""
+
+
+class ApiKeyNotFound(AuthError):
+    """No such API key."""
+
+
+class ServiceNameTaken(AuthError):
+    """Another service account has this name."""
+
+
+class CertificateNameTaken(AuthError):
+    """Another service account has this name of a certificate."""
 
 
 class RetryableError(AuthError):

@@ -4,7 +4,6 @@ They work without a server, because the first caller must come from somewhere.
 """
 
 import re
-import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from authsvc.cli.output import fail, show
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from authsvc.domain.callers import ServiceAccountStore
+    from authsvc.domain.service_accounts import ServiceAccountStore
 
 app = typer.Typer(help="Calling services and their API keys.", no_args_is_help=True)
 
@@ -37,23 +36,37 @@ def create(
     data: Data = None,
 ) -> None:
     """Make a service account."""
-    from authsvc.domain.callers import ServiceAccount, ServiceAccountState  # noqa: PLC0415
+    from authsvc.domain.identifiers import new_service_account_id  # noqa: PLC0415
+    from authsvc.domain.service_accounts import (  # noqa: PLC0415
+        EVERYTHING,
+        ServiceAccount,
+        ServiceAccountState,
+    )
+    from authsvc.errors import ServiceNameTaken  # noqa: PLC0415
 
     if not _NAME.fullmatch(name):
         fail("A name has lower-case letters, digits and `-`, begins with a letter, up to 63.")
     if not all(_SCOPE.fullmatch(one) for one in scope or ()):
         fail("A scope has up to 128 visible ASCII characters, without quotes and backslashes.")
+    now = _now()
+    account = ServiceAccount(
+        service_account_id=new_service_account_id(),
+        name=name,
+        scopes=tuple(sorted(set(scope or ()))),
+        methods=(EVERYTHING,),
+        audiences=(EVERYTHING,),
+        certificate_names=(),
+        public_keys=(),
+        state=ServiceAccountState.ACTIVE,
+        epoch=0,
+        create_time=now,
+        update_time=now,
+    )
     with _store(data) as store:
-        made = store.create(
-            ServiceAccount(
-                name=name,
-                scopes=tuple(sorted(set(scope or ()))),
-                state=ServiceAccountState.ACTIVE,
-                create_time=_now(),
-            )
-        )
-    if not made:
-        fail(f"There is a service account {name} already.")
+        try:
+            store.create(account)
+        except ServiceNameTaken:
+            fail(f"There is a service account {name} already.")
     typer.echo(f"Made. Give it a key with: authsvc services create-key {name}", err=True)
 
 
@@ -71,7 +84,7 @@ def list_services(*, data: Data = None, as_json: Json = False) -> None:
                     for key in store.list_keys(account.name)
                 ),
             }
-            for account in store.list()
+            for account in store.list(after=None, limit=10_000)
         ]
     show(rows, as_json=as_json)
 
@@ -87,8 +100,14 @@ def create_key(
     from datetime import timedelta  # noqa: PLC0415
 
     from authsvc.configuration_values import parse_duration  # noqa: PLC0415
-    from authsvc.domain.callers import ApiKey, hash_api_key, new_api_key  # noqa: PLC0415
-    from authsvc.domain.identifiers import encode_id  # noqa: PLC0415
+    from authsvc.domain.api_keys import (  # noqa: PLC0415
+        ApiKey,
+        hash_api_key,
+        new_api_key,
+        new_key_id,
+    )
+    from authsvc.domain.identifiers import account_partition, new_session_id  # noqa: PLC0415
+    from authsvc.domain.service_accounts import EVERYTHING  # noqa: PLC0415
 
     try:
         life = parse_duration(lifetime)
@@ -97,17 +116,23 @@ def create_key(
     if not isinstance(life, timedelta) or life <= timedelta(0):
         fail("--lifetime is not positive.")
     text, now = new_api_key(), _now()
-    key = ApiKey(
-        key_id="key_" + encode_id(secrets.token_bytes(12)),
-        service_account=name,
-        secret_hash=hash_api_key(text),
-        create_time=now,
-        expire_time=now + life,
-        revoke_time=None,
-    )
     with _store(data) as store:
-        if not store.add_key(key):
+        owner = store.find(name)
+        if owner is None:
             fail(f"There is no service account {name}.")
+        key = ApiKey(
+            key_id=new_key_id(),
+            service_account=name,
+            session_id=new_session_id(account_partition(owner.service_account_id)),
+            display_name="",
+            scopes=(EVERYTHING,),
+            secret_hash=hash_api_key(text),
+            create_time=now,
+            expire_time=now + life,
+            revoke_time=None,
+            last_use_time=None,
+        )
+        store.add_key(key)
     typer.echo(f"Key {key.key_id} works until {now + life:%Y-%m-%d}:", err=True)
     sys.stderr.flush()
     typer.echo(text)
@@ -116,10 +141,18 @@ def create_key(
 @app.command("revoke-key")
 def revoke_key(key_id: Annotated[str, typer.Argument(help="key_…")], *, data: Data = None) -> None:
     """End an API key."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    from authsvc.domain.accounts import EndTokens  # noqa: PLC0415
+    from authsvc.errors import ApiKeyNotFound  # noqa: PLC0415
+
+    now = _now()
+    end_tokens = EndTokens(reason="key revoked", remember_until=now + timedelta(days=1))
     with _store(data) as store:
-        known = store.revoke_key(key_id, now=_now())
-    if not known:
-        fail("There is no such key. `authsvc services list` shows them.")
+        try:
+            store.revoke_key(key_id, now=now, end_tokens=end_tokens)
+        except ApiKeyNotFound:
+            fail("There is no such key. `authsvc services list` shows them.")
     typer.echo("The key is revoked.")
 
 

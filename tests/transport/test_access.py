@@ -17,7 +17,9 @@ from authn.v1.token_service_pb2 import (
     VerifyTokenRequest,
 )
 
-from authsvc.domain.callers import ServiceAccountState, new_api_key
+from authsvc.domain.accounts import EndTokens
+from authsvc.domain.api_keys import new_api_key
+from authsvc.domain.service_accounts import ServiceAccountState
 from authsvc.transport.access import access_rules
 from authsvc.transport.server import SERVICES
 from tests.service import PASSWORD, Service, bearer
@@ -265,7 +267,9 @@ def test_p_int_1_a_revoked_key_is_dead_at_once(production: Service) -> None:
     api_key, key_id = issue_api_key(production)
     assert call(production, "GetJwks", by_key(api_key)) == "OK"
     with service_accounts(production) as store:
-        store.revoke_key(key_id, now=production.clock())
+        now = production.clock()
+        end_tokens = EndTokens(reason="leaked", remember_until=now + timedelta(days=1))
+        store.revoke_key(key_id, now=now, end_tokens=end_tokens)
     assert call(production, "GetJwks", by_key(api_key)) == "CALLER_UNAUTHENTICATED"
 
 

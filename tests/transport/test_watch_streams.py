@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -9,6 +10,7 @@ import pytest
 from authn.v1.token_service_pb2 import WatchKeysRequest
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
 
+from authsvc.domain.accounts import EndTokens
 from tests.porch.processes import eventually
 from tests.service import Service, running
 from tests.stores.hot.servers import Server, valkey
@@ -108,7 +110,9 @@ def test_p_int_1_a_stream_ends_when_its_key_is_revoked(production: Service) -> N
     for watcher in watchers:
         watcher.read()
     with service_accounts(production) as store:
-        store.revoke_key(key_id, now=production.clock())
+        now = production.clock()
+        end_tokens = EndTokens(reason="leaked", remember_until=now + timedelta(days=1))
+        store.revoke_key(key_id, now=now, end_tokens=end_tokens)
     production.app.watching.streams.check_callers()
 
     refusal = refused(lambda: watchers[0].read_until(lambda _: False))

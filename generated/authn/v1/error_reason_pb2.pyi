@@ -64,6 +64,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no such signing key."""
     ERROR_REASON_USERNAME_TAKEN: _ErrorReason.ValueType  # 33
     """ALREADY_EXISTS: another account has this user name."""
+    ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND: _ErrorReason.ValueType  # 35
+    """NOT_FOUND: no such service account."""
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 36
+    """NOT_FOUND: no such API key."""
+    ERROR_REASON_SERVICE_NAME_TAKEN: _ErrorReason.ValueType  # 37
+    """ALREADY_EXISTS: another service account has this name."""
+    ERROR_REASON_CERTIFICATE_NAME_TAKEN: _ErrorReason.ValueType  # 38
+    """ALREADY_EXISTS: another service account has this name of a certificate."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 41
@@ -134,6 +142,14 @@ ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 32
 """NOT_FOUND: no such signing key."""
 ERROR_REASON_USERNAME_TAKEN: ErrorReason.ValueType  # 33
 """ALREADY_EXISTS: another account has this user name."""
+ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND: ErrorReason.ValueType  # 35
+"""NOT_FOUND: no such service account."""
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 36
+"""NOT_FOUND: no such API key."""
+ERROR_REASON_SERVICE_NAME_TAKEN: ErrorReason.ValueType  # 37
+"""ALREADY_EXISTS: another service account has this name."""
+ERROR_REASON_CERTIFICATE_NAME_TAKEN: ErrorReason.ValueType  # 38
+"""ALREADY_EXISTS: another service account has this name of a certificate."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 41
