@@ -9,6 +9,7 @@ from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
 from authsvc.domain.callers import ApiKeyAuthenticator
+from authsvc.domain.client_certificates import CertificateAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
@@ -183,8 +184,12 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
         health=health,
     )
+    service_accounts = SqlServiceAccountStore(engine)
     callers = Callers(
-        api_keys=ApiKeyAuthenticator(store=SqlServiceAccountStore(engine), clock=now),
+        api_keys=ApiKeyAuthenticator(store=service_accounts, clock=now),
+        certificates=CertificateAuthenticator(store=service_accounts, clock=now)
+        if config.tls_client_ca is not None
+        else None,
         verify=lambda token: checker.verify(token).claims,
         trust_loopback=config.mode == "dev",
         require_caller=config.require_caller,

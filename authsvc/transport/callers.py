@@ -6,6 +6,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from authsvc.domain.calls import PUBLIC_CLIENT, Call
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.errors import CallerUnauthenticated, TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
 
@@ -31,6 +32,18 @@ class ApiKeys(Protocol):
         """
 
 
+class Certificates(Protocol):
+    """Knows the services that call by client certificate."""
+
+    def authenticate(self, certificate: ClientCertificate) -> tuple[str, frozenset[str]] | None:
+        """Give the name of the service and its scopes; None if the certificate names none.
+
+        Raises:
+            CallerUnauthenticated: It names one that may not call, or several.
+
+        """
+
+
 class Callers:
     """Finds out who calls."""
 
@@ -38,27 +51,41 @@ class Callers:
         self,
         *,
         api_keys: ApiKeys,
+        certificates: Certificates | None = None,
         verify: Callable[[str], Claims],
         trust_loopback: bool,
         require_caller: bool,
     ) -> None:
+        """Take what knows them; `certificates` is None where none can be shown."""
         self._api_keys = api_keys
+        self._certificates = certificates
         self._verify = verify
         self._trust_loopback = trust_loopback
         self._require_caller = require_caller
 
+    @property
+    def know_certificates(self) -> bool:
+        """Whether a certificate says anything about who calls."""
+        return self._certificates is not None
+
     def identify(
-        self, peer: str, metadata: Mapping[str, str], *, time_left: Callable[[], timedelta]
+        self,
+        peer: str,
+        metadata: Mapping[str, str],
+        *,
+        certificate: ClientCertificate | None,
+        time_left: Callable[[], timedelta],
     ) -> tuple[Call, bool]:
         """Give the call, and whether a calling service was authenticated.
 
         Raises:
-            CallerUnauthenticated: A key that is not valid, or no caller where one is required.
+            CallerUnauthenticated: A certificate or key that is not valid, both of different
+                services, or no caller where one is required.
             TokenInactive: The access token is not active.
 
         """
         address = peer_address(peer)
-        client_id, scopes, is_service = self._service(address, metadata.get(API_KEY))
+        client_id, scopes, is_service = self._service(address, certificate, metadata.get(API_KEY))
         if self._require_caller and not is_service:
             raise CallerUnauthenticated
         call = Call(
@@ -71,11 +98,17 @@ class Callers:
         return call, is_service
 
     def _service(
-        self, address: str, api_key: str | None
+        self, address: str, certificate: ClientCertificate | None, api_key: str | None
     ) -> tuple[str, frozenset[str] | None, bool]:
-        if api_key is not None:
-            name, scopes = self._api_keys.authenticate(api_key)
-            return name, scopes, True
+        by_certificate = None
+        if certificate is not None and self._certificates is not None:
+            by_certificate = self._certificates.authenticate(certificate)
+        by_key = None if api_key is None else self._api_keys.authenticate(api_key)
+        if by_certificate and by_key and by_certificate[0] != by_key[0]:
+            raise CallerUnauthenticated("two credentials at once, of two services")
+        proven = by_certificate or by_key
+        if proven:
+            return *proven, True
         if self._trust_loopback and is_loopback(address):
             return DEVELOPMENT_CLIENT, None, True
         return PUBLIC_CLIENT, frozenset(), False
