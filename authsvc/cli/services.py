@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Calling services and their API keys.", no_args_is_help=True)
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_CERTIFICATE_NAME = re.compile(
+    rf"spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|(?=.{{1,253}}\Z){_LABEL}([.]{_LABEL})*"
+)
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The service's name.")]
 
@@ -33,6 +37,10 @@ def create(
     name: NameArgument,
     *,
     scope: Annotated[list[str] | None, typer.Option(help="A scope; may be repeated.")] = None,
+    certificate_name: Annotated[
+        list[str] | None,
+        typer.Option(help="A SPIFFE ID or DNS name in its client certificate; may be repeated."),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Make a service account."""
@@ -42,12 +50,14 @@ def create(
         ServiceAccount,
         ServiceAccountState,
     )
-    from authsvc.errors import ServiceNameTaken  # noqa: PLC0415
+    from authsvc.errors import CertificateNameTaken, ServiceNameTaken  # noqa: PLC0415
 
     if not _NAME.fullmatch(name):
         fail("A name has lower-case letters, digits and `-`, begins with a letter, up to 63.")
     if not all(_SCOPE.fullmatch(one) for one in scope or ()):
         fail("A scope has up to 128 visible ASCII characters, without quotes and backslashes.")
+    if not all(_CERTIFICATE_NAME.fullmatch(one) for one in certificate_name or ()):
+        fail("A certificate name is spiffe://… or a DNS name in lower case, without wildcards.")
     now = _now()
     account = ServiceAccount(
         service_account_id=new_service_account_id(),
@@ -55,7 +65,7 @@ def create(
         scopes=tuple(sorted(set(scope or ()))),
         methods=(EVERYTHING,),
         audiences=(EVERYTHING,),
-        certificate_names=(),
+        certificate_names=tuple(sorted(set(certificate_name or ()))),
         public_keys=(),
         state=ServiceAccountState.ACTIVE,
         epoch=0,
@@ -67,6 +77,11 @@ def create(
             store.create(account)
         except ServiceNameTaken:
             fail(f"There is a service account {name} already.")
+        except CertificateNameTaken:
+            fail("Another service account has one of these certificate names.")
+    if certificate_name:
+        typer.echo("Made.", err=True)
+        return
     typer.echo(f"Made. Give it a key with: authsvc services create-key {name}", err=True)
 
 

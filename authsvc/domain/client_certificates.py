@@ -5,6 +5,7 @@ Which service that is says a name in it: a SPIFFE ID (a URI) or a DNS name that 
 account. The common name is never looked at (RFC 9525, 2).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +15,8 @@ from authsvc.domain.service_accounts import ServiceAccount, ServiceAccountState
 from authsvc.errors import CallerUnauthenticated
 
 _SPIFFE = "spiffe:"
+_PRINTABLE = re.compile(r"[!-~]+")
+_HOST = re.compile(r"[A-Za-z0-9*_.-]+")
 _MOST_NAMES = 16
 """Each is looked up at every call."""
 
@@ -31,15 +34,22 @@ class ClientCertificate:
         """Give the names that may belong to a service account.
 
         Raises:
-            CallerUnauthenticated: It is a SPIFFE certificate with several URIs (X.509-SVID, 2), or
-                there are too many names.
+            CallerUnauthenticated: It is a SPIFFE certificate with several URIs (X.509-SVID, 2), a
+                name has characters that it can't have, or there are too many.
 
         """
         is_spiffe = any(uri.lower().startswith(_SPIFFE) for uri in self.uris)
         if is_spiffe and len(self.uris) > 1:
             raise CallerUnauthenticated("a SPIFFE certificate with several URIs")
-        dns_names = (name.lower() for name in self.dns_names)  # RFC 4343
-        found = tuple(dict.fromkeys((*(self.uris if is_spiffe else ()), *dns_names)))
+        spiffe_ids = self.uris if is_spiffe else ()
+        # Of a host's name no character may make a URI of it: both are looked up in one place.
+        are_names = all(map(_PRINTABLE.fullmatch, spiffe_ids)) and all(
+            map(_HOST.fullmatch, self.dns_names)
+        )
+        if not are_names:
+            raise CallerUnauthenticated("a certificate with a name that is none")
+        hosts = (name.lower() for name in self.dns_names)  # RFC 4343
+        found = tuple(dict.fromkeys((*spiffe_ids, *hosts)))
         if len(found) > _MOST_NAMES:
             raise CallerUnauthenticated("a certificate with too many names")
         return found

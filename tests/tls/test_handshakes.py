@@ -24,9 +24,7 @@ NO_CONNECTION: dict[str, Callable[[Mutual], Pair | None]] = {
     "a foreign CA of the same name": lambda _: SAME_NAME.client(spiffe("orders")),
     "expired": lambda m: m.certified(spiffe("orders"), begin=-2 * DAY, end=-DAY),
     "of the future": lambda m: m.certified(spiffe("orders"), begin=DAY, end=2 * DAY),
-    "for servers": lambda m: m.ca.issue(
-        spiffe("orders"), usage=(ExtendedKeyUsageOID.SERVER_AUTH,)
-    ),
+    "for servers": lambda m: m.ca.issue(spiffe("orders"), usage=(ExtendedKeyUsageOID.SERVER_AUTH,)),
     "of the server itself": lambda m: Pair(
         (m.directory / "server.pem").read_bytes(), (m.directory / "server-key.pem").read_bytes()
     ),

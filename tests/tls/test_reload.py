@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -60,7 +61,7 @@ class _Load:
             threading.Thread(target=self._call_on_new_connections),
         ]
 
-    def __enter__(self) -> "_Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
