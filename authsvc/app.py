@@ -4,12 +4,10 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 
-from authsvc import authenticating, encrypting, policies, revoking
+from authsvc import authenticating, calling, encrypting, policies, revoking
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.account_directory import AccountDirectory
-from authsvc.domain.callers import ApiKeyAuthenticator
-from authsvc.domain.client_certificates import CertificateAuthenticator
 from authsvc.domain.clock import Clock
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.grants import Grants
@@ -32,6 +30,7 @@ from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.redis.marks import RedisRevocationMarks
 from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.stores.redis.throttles import RedisThrottle
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
@@ -50,6 +49,7 @@ from authsvc.transport.http import HttpApplication
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
 from authsvc.transport.server import CONCURRENCY, SERVICES, Servicers, build_server
+from authsvc.transport.service_account_service import ServiceAccountService
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 from authsvc.verify.cache import TokenCache
@@ -107,14 +107,15 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         config, redis=redis, journal=journal, marks=marks, keys=keys, fence=fence, clock=now
     )
     revoker, replica = ending.revoker, ending.replica
+    issuer = TokenIssuer(
+        issuer=config.issuer,
+        lifetime=config.access_token_lifetime,
+        signing_key=keys.signing_key,
+    )
     grants = Grants(
         sessions=sessions,
         codec=RefreshTokenCodec(_own_secret(settings, "refresh key")),
-        issuer=TokenIssuer(
-            issuer=config.issuer,
-            lifetime=config.access_token_lifetime,
-            signing_key=keys.signing_key,
-        ),
+        issuer=issuer,
         revoker=revoker,
         policy=policies.grant_policy(config),
         record=record,
@@ -127,6 +128,17 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         grants=grants,
         revoker=revoker,
         metrics=metrics,
+        record=record,
+        clock=now,
+    )
+    services = calling.put_together(
+        config,
+        services=SqlServiceAccountStore(engine),
+        throttle=RedisThrottle(redis),
+        replica=replica,
+        revoker=revoker,
+        issuer=issuer,
+        policy=policies.grant_policy(config),
         record=record,
         clock=now,
     )
@@ -160,8 +172,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             verification=verification,
         ),
         token=TokenService(
-            checker=checker,
             verification=verification,
+            service_tokens=services.tokens,
             keys=keys,
             revocation_watch=watching.revocations,
             key_watch=watching.keys,
@@ -182,17 +194,16 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             page_key=page_key,
         ),
         key=KeyService(KeyAdministration(keys=keys, fence=fence, revoker=revoker, record=record)),
+        service_account=ServiceAccountService(services.directory, page_key=page_key),
         health=health,
     )
-    service_accounts = SqlServiceAccountStore(engine)
     callers = Callers(
-        api_keys=ApiKeyAuthenticator(store=service_accounts, clock=now),
-        certificates=CertificateAuthenticator(store=service_accounts, clock=now)
-        if config.tls_client_ca is not None
-        else None,
+        services=services.authenticator,
+        verify_assertion=services.assertions.verify,
         verify=lambda token: checker.verify(token).claims,
         trust_loopback=config.mode == "dev",
         require_caller=config.require_caller,
+        with_certificates=config.tls_client_ca is not None,
     )
     interceptor = CallInterceptor(
         rules=access_rules(SERVICES),
@@ -249,6 +260,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
                 every=1,
             ),
             *ending.duties(),
+            *services.duties(),
             Duty("keys", keys.reload, every=5),
             *watching.duties(),
             *encryption.duties,

@@ -14,6 +14,7 @@ from authn.v1.account_service_pb2_grpc import AccountServiceStub
 from authn.v1.auth_service_pb2 import LoginRequest, RegisterRequest, RegisterResponse
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
+from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
 from authn.v1.session_service_pb2_grpc import SessionServiceStub
 from authn.v1.token_pb2 import TokenSet
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
@@ -58,6 +59,7 @@ class Service:
     session: SessionServiceStub
     account: AccountServiceStub
     key: KeyServiceStub
+    service_account: ServiceAccountServiceStub
 
     def register(self, **fields: Any) -> RegisterResponse:
         """Make an account with a name of its own and log it in."""
@@ -105,6 +107,7 @@ def running(
                 session=SessionServiceStub(channel),
                 account=AccountServiceStub(channel),
                 key=KeyServiceStub(channel),
+                service_account=ServiceAccountServiceStub(channel),
             )
     finally:
         app.stop(2.0)

@@ -116,7 +116,7 @@ class Grants:
         self._record = record
         self._clock = clock
 
-    def check(self, request: GrantRequest, *, roles: Sequence[str]) -> None:
+    def check(self, call: Call, request: GrantRequest, *, roles: Sequence[str]) -> None:
         """Refuse early what `open` would refuse.
 
         Raises:
@@ -124,7 +124,7 @@ class Grants:
             InvalidScope: A scope may not be granted.
 
         """
-        self._policy.audience(request.audience)
+        call.check_audience(self._policy.audience(request.audience))
         self._policy.check_scopes(request.scopes, roles)
 
     def open(
@@ -139,7 +139,7 @@ class Grants:
             StoreUnavailable: Nothing was opened.
 
         """
-        self._policy.check_scopes(request.scopes, account.roles)
+        self.check(call, request, roles=account.roles)
         nonce = secrets.token_bytes(NONCE_BYTES)
         now = self._clock()
         session = Session(
@@ -189,6 +189,9 @@ class Grants:
             raise InvalidGrant(rotation.outcome.value)
         if rotation.outcome is RotationOutcome.REUSED:
             self._end_reused(call, session)
+        if not call.serves(session.audience):
+            detail = "the audience is no longer on the client's list"
+            raise InvalidGrant(detail)
         self._record(
             call.event(
                 EventType.SESSION_REFRESHED,

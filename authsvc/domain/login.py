@@ -50,7 +50,7 @@ class Login:
         """
         with self._attempts.login(identifier, peer=call.peer):
             account = self._check_password(call, identifier, password)
-        self._grants.check(request, roles=account.roles)
+        self._grants.check(call, request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
         return self.open_session(call, account, request, amr=PASSWORD)
 

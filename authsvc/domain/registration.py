@@ -68,7 +68,7 @@ class Registration:
         if not self._is_open:
             detail = "registration is closed"
             raise AccessDenied(detail)
-        self._grants.check(request, roles=())
+        self._grants.check(call, request, roles=())
         with self._attempts.registration(peer=call.peer):
             account = self.create(call, new)
         return account, self._login.open_session(call, account, request, amr=PASSWORD)

@@ -167,8 +167,9 @@ class CallInterceptor(grpc.ServerInterceptor):
         call, is_service = self._callers.identify(
             context.peer(),
             metadata,
-            certificate=self._certificate(context),
             time_left=time_left,
+            certificate=self._certificate(context),
+            assertion=rule.assertion(request),
         )
         rule.admit(call, is_service=is_service)
         validate(request)
@@ -178,13 +179,13 @@ class CallInterceptor(grpc.ServerInterceptor):
         """Let a caller pass that was admitted before, if it still would be."""
         metadata = self._read_metadata(context)
         call, is_service = self._callers.identify(
-            context.peer(), metadata, certificate=self._certificate(context), time_left=timedelta
+            context.peer(), metadata, time_left=timedelta, certificate=self._certificate(context)
         )
         rule.admit(call, is_service=is_service)
 
     def _certificate(self, context: grpc.ServicerContext) -> ClientCertificate | None:
         # Asked for only where there can be one: it takes a tenth of an empty call.
-        if not self._callers.know_certificates:
+        if not self._callers.with_certificates:
             return None
         # The stubs take each property for one value; there may be several.
         return client_certificate(cast(Mapping[str, Iterable[bytes]], context.auth_context()))

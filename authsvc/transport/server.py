@@ -14,6 +14,8 @@ from authn.v1 import (
     auth_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
     session_service_pb2,
     session_service_pb2_grpc,
     token_service_pb2,
@@ -29,6 +31,7 @@ from authsvc.transport.auth_service import AuthService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
+from authsvc.transport.service_account_service import ServiceAccountService
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 
@@ -40,6 +43,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (session_service_pb2, "SessionService"),
         (account_service_pb2, "AccountService"),
         (key_service_pb2, "KeyService"),
+        (service_account_service_pb2, "ServiceAccountService"),
     )
 )
 """The services of the contract that are served."""
@@ -65,6 +69,7 @@ class Servicers:
     session: SessionService
     account: AccountService
     key: KeyService
+    service_account: ServiceAccountService
     health: Health
 
 
@@ -119,6 +124,9 @@ def build_server(
     session_service_pb2_grpc.add_SessionServiceServicer_to_server(servicers.session, server)
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
+    service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server(
+        servicers.service_account, server
+    )
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     if with_reflection:
         _add_reflection(server)

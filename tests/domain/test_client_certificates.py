@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.domain.client_certificates import CertificateAuthenticator, ClientCertificate
-from authsvc.domain.service_accounts import ServiceAccount
-from authsvc.errors import CallerUnauthenticated, StoreUnavailable
-from tests.callers import service_account
+from authsvc.domain.client_certificates import ClientCertificate
+from authsvc.errors import CallerUnauthenticated
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -20,27 +18,10 @@ def certificate(
     return ClientCertificate(uris=uris, dns_names=dns, unverified_end=end)
 
 
-class Kept:
-    """Service accounts by their names, as the store gives them."""
-
-    def __init__(self, *accounts: ServiceAccount) -> None:
-        self._by_name = {name: one for one in accounts for name in one.certificate_names}
-
-    def find_by_certificate_name(self, name: str) -> ServiceAccount | None:
-        return self._by_name.get(name)
-
-
-class Gone:
-    """A store that does not answer."""
-
-    def find_by_certificate_name(self, name: str) -> ServiceAccount | None:
-        raise StoreUnavailable(name)
-
-
 @given(st.lists(st.text(max_size=20), max_size=20), st.lists(st.text(max_size=20), max_size=20))
 def test_p_int_1_no_names_make_more_than_a_refusal(uris: list[str], dns: list[str]) -> None:
     try:
-        names = certificate(*uris, dns=tuple(dns)).names()
+        names = certificate(*uris, dns=tuple(dns)).names(NOW)
     except CallerUnauthenticated:
         return
 
@@ -52,37 +33,26 @@ def test_p_int_1_no_names_make_more_than_a_refusal(uris: list[str], dns: list[st
 @pytest.mark.parametrize("name", ["a\nb", "a\0b", "ü.example", "a\x7f", "\u212aa", "\ufffd", ""])
 def test_p_int_1_a_name_that_is_none_makes_a_certificate_worthless(name: str) -> None:
     with pytest.raises(CallerUnauthenticated):
-        certificate(dns=("good.example", name)).names()
+        certificate(dns=("good.example", name)).names(NOW)
 
 
 def test_p_int_1_a_dns_name_is_never_taken_for_a_spiffe_id() -> None:
     with pytest.raises(CallerUnauthenticated):
-        certificate(dns=("spiffe://a/b",)).names()
+        certificate(dns=("spiffe://a/b",)).names(NOW)
 
 
 def test_a_uri_that_is_no_spiffe_id_is_passed_over() -> None:
-    assert certificate("https://a.example", "urn:x", dns=("b",)).names() == ("b",)
+    assert certificate("https://a.example", "urn:x", dns=("b",)).names(NOW) == ("b",)
 
 
 @pytest.mark.parametrize("second", ["spiffe://b/c", "https://b", "spiffe://a/b", "SPIFFE://x/y"])
 def test_p_int_1_a_spiffe_certificate_has_one_uri(second: str) -> None:
     for uris in (("spiffe://a/b", second), (second, "spiffe://a/b")):
         with pytest.raises(CallerUnauthenticated):
-            certificate(*uris).names()
+            certificate(*uris).names(NOW)
 
 
-def test_an_end_that_the_handshake_has_verified_is_not_asked_for() -> None:
-    account = service_account(now=NOW, certificate_names=("a",), scopes=("x",))
-    know = CertificateAuthenticator(store=Kept(account), clock=lambda: NOW).authenticate
-
-    assert know(certificate(dns=("a",))) == (account.name, frozenset({"x"}))
-    assert know(certificate(dns=("a",), end=NOW + timedelta(seconds=1))) is not None
+def test_p_int_1_an_end_that_no_handshake_has_verified_counts() -> None:
+    assert certificate(dns=("a",), end=NOW + timedelta(seconds=1)).names(NOW) == ("a",)
     with pytest.raises(CallerUnauthenticated):
-        know(certificate(dns=("a",), end=NOW))
-
-
-def test_an_outage_of_the_store_is_neither_a_service_nor_none() -> None:
-    know = CertificateAuthenticator(store=Gone(), clock=lambda: NOW).authenticate
-
-    with pytest.raises(StoreUnavailable):
-        know(certificate(dns=("a",)))
+        certificate(dns=("a",), end=NOW).names(NOW)

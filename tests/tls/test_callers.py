@@ -1,15 +1,21 @@
 """Which service a certificate proves, and what it may then do."""
 
 import secrets
+from collections.abc import Iterator
 
 import pytest
+from authn.v1.service_account_service_pb2 import (
+    DisableServiceAccountRequest,
+    UpdateServiceAccountRequest,
+)
+from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
 from authn.v1.token_service_pb2 import IntrospectTokenRequest
 from cryptography import x509
+from google.protobuf.field_mask_pb2 import FieldMask
 
-from authsvc.domain.service_accounts import ServiceAccountChange, ServiceAccountState
 from tests.tls.certificates import spiffe
 from tests.tls.conftest import Mutual
-from tests.transport.calls import by_key, outcome, send, service_accounts
+from tests.transport.calls import by_key, outcome, send
 
 NOT_A_SERVICE = "CALLER_UNAUTHENTICATED"
 
@@ -134,29 +140,40 @@ def test_p_int_1_a_certificate_and_a_key_must_be_of_one_service(mutual: Mutual, 
     assert mutual.outcome(client, metadata=by_key("ask_garbled")) == NOT_A_SERVICE
 
 
+@pytest.fixture(name="admin")
+def _admin(mutual: Mutual) -> Iterator[ServiceAccountServiceStub]:
+    """Who looks after service accounts, known by certificate like everybody."""
+    name = f"admin-{secrets.token_hex(4)}"
+    mutual.service_account(uri(name), scopes=("authsvc.services.write",))
+    with mutual.channel(mutual.certified(spiffe(name))) as channel:
+        yield ServiceAccountServiceStub(channel)
+
+
 def test_p_int_1_a_disabled_service_is_dead_at_once_on_its_open_connection(
-    mutual: Mutual, name: str
+    mutual: Mutual, name: str, admin: ServiceAccountServiceStub
 ) -> None:
     key = mutual.service_account(uri(name), name=name)
     with mutual.channel(mutual.certified(spiffe(name))) as channel:
         assert outcome(lambda: send(channel, "GetJwks")) == "OK"
 
-        with service_accounts(mutual.service) as store:
-            change = ServiceAccountChange(state=ServiceAccountState.DISABLED)
-            store.change(name, change, now=mutual.service.clock())
+        admin.DisableServiceAccount(DisableServiceAccountRequest(name=name))
 
         assert outcome(lambda: send(channel, "GetJwks")) == NOT_A_SERVICE
         assert outcome(lambda: send(channel, "GetJwks", metadata=by_key(key))) == NOT_A_SERVICE
 
 
-def test_p_int_1_a_name_that_was_taken_away_is_dead_at_once(mutual: Mutual, name: str) -> None:
+def test_p_int_1_a_name_that_was_taken_away_is_dead_at_once(
+    mutual: Mutual, name: str, admin: ServiceAccountServiceStub
+) -> None:
     mutual.service_account(uri(name), name=name)
     with mutual.channel(mutual.certified(spiffe(name))) as channel:
         assert outcome(lambda: send(channel, "GetJwks")) == "OK"
 
-        with service_accounts(mutual.service) as store:
-            change = ServiceAccountChange(certificate_names=())
-            store.change(name, change, now=mutual.service.clock())
+        admin.UpdateServiceAccount(
+            UpdateServiceAccountRequest(
+                name=name, update_mask=FieldMask(paths=["certificate_names"])
+            )
+        )
 
         assert outcome(lambda: send(channel, "GetJwks")) == NOT_A_SERVICE
 

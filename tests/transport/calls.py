@@ -10,6 +10,7 @@ import grpc
 import pytest
 from authn.v1.access_pb2 import Access, access
 from authn.v1.auth_service_pb2 import LoginRequest
+from authn.v1.service_account_service_pb2 import RevokeApiKeyRequest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -26,6 +27,8 @@ from tests.service import PASSWORD, Service
 NO_ACCOUNT = "acc_" + "0" * 32
 NO_SESSION = "A" * 22
 NO_KEY = "A" * 43
+NO_API_KEY = "key_" + "A" * 16
+NO_SERVICE = "no-such-service"
 
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method for service in SERVICES for method in service.methods
@@ -51,7 +54,7 @@ def rule(method: MethodDescriptor) -> Access:
     return method.GetOptions().Extensions[access]
 
 
-def request_of(name: str, **fields: Any) -> Message:
+def request_of(name: str, /, **fields: Any) -> Message:
     """A request of a method."""
     return GetMessageClass(METHODS[name].input_type)(**fields)
 
@@ -148,6 +151,13 @@ def issue_api_key(
         store.create(account)
         store.add_key(key)
     return text, key.key_id
+
+
+def revoke_api_key(service: Service, key_id: str) -> int:
+    """End a key as an administrator does; give the revision at which it is dead."""
+    admin, _ = issue_api_key(service, "authsvc.services.write")
+    request = RevokeApiKeyRequest(key_id=key_id)
+    return service.service_account.RevokeApiKey(request, metadata=by_key(admin)).revision
 
 
 def by_key(api_key: str) -> tuple[tuple[str, str], ...]:

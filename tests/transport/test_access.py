@@ -17,7 +17,6 @@ from authn.v1.token_service_pb2 import (
     VerifyTokenRequest,
 )
 
-from authsvc.domain.accounts import EndTokens
 from authsvc.domain.api_keys import new_api_key
 from authsvc.domain.service_accounts import ServiceAccountState
 from authsvc.transport.access import access_rules
@@ -26,21 +25,24 @@ from tests.service import PASSWORD, Service, bearer
 from tests.transport.calls import (
     METHODS,
     NO_ACCOUNT,
+    NO_API_KEY,
     NO_KEY,
+    NO_SERVICE,
     NO_SESSION,
     by_key,
     issue_api_key,
     outcome,
     refused,
     request_of,
+    revoke_api_key,
     rule,
     send,
-    service_accounts,
 )
 
 PUBLIC = {
     *("Register", "Login", "Refresh", "Logout"),
     *("VerifyToken", "VerifyTokens", "RevokeToken", "GetJwks", "WatchKeys", "GetPasswordPolicy"),
+    "IssueServiceToken",
 }
 SENT = {
     "Register": {"username": "a", "password": "short"},
@@ -58,6 +60,15 @@ SENT = {
     "RevokeSession": {"session_id": NO_SESSION},
     "RevokeAllSessions": {"account_id": NO_ACCOUNT},
     "RevokeKey": {"key_id": NO_KEY},
+    "CreateServiceAccount": {"name": "dev"},
+    "GetServiceAccount": {"name": NO_SERVICE},
+    "UpdateServiceAccount": {"name": NO_SERVICE, "update_mask": {"paths": ["scopes"]}},
+    "DisableServiceAccount": {"name": NO_SERVICE},
+    "EnableServiceAccount": {"name": NO_SERVICE},
+    "DeleteServiceAccount": {"name": NO_SERVICE},
+    "CreateApiKey": {"service_account": NO_SERVICE, "ttl": {"seconds": 1}},
+    "ListApiKeys": {"service_account": NO_SERVICE},
+    "RevokeApiKey": {"key_id": NO_API_KEY},
 }
 """A request that gets as far as the servicer, of each method that does not take an empty one."""
 
@@ -75,8 +86,20 @@ ADMITTED = {
     "GetSession": "SESSION_NOT_FOUND",
     "RevokeAllSessions": "ACCOUNT_NOT_FOUND",
     "RevokeKey": "KEY_NOT_FOUND",
+    "CreateServiceAccount": "INVALID_REQUEST",
+    "GetServiceAccount": "SERVICE_ACCOUNT_NOT_FOUND",
+    "UpdateServiceAccount": "SERVICE_ACCOUNT_NOT_FOUND",
+    "DisableServiceAccount": "SERVICE_ACCOUNT_NOT_FOUND",
+    "EnableServiceAccount": "SERVICE_ACCOUNT_NOT_FOUND",
+    "DeleteServiceAccount": "SERVICE_ACCOUNT_NOT_FOUND",
+    "CreateApiKey": "SERVICE_ACCOUNT_NOT_FOUND",
+    "ListApiKeys": "SERVICE_ACCOUNT_NOT_FOUND",
+    "RevokeApiKey": "API_KEY_NOT_FOUND",
 }
 """What the servicer then says, unless OK."""
+
+WITHOUT_SERVICE = ADMITTED | {"IssueServiceToken": "CALLER_UNAUTHENTICATED"}
+"""What it says of a call that no service makes."""
 
 each_method = pytest.mark.parametrize("name", sorted(METHODS))
 
@@ -164,7 +187,7 @@ def test_a_key_with_every_scope_but_the_methods_is_not(name: str, production: Se
 def test_nobody_gets_beyond_public_methods_without_proof(name: str, open_service: Service) -> None:
     level = rule(METHODS[name]).level
     expected = {
-        AccessLevel.ACCESS_LEVEL_PUBLIC: ADMITTED.get(name, "OK"),
+        AccessLevel.ACCESS_LEVEL_PUBLIC: WITHOUT_SERVICE.get(name, "OK"),
         AccessLevel.ACCESS_LEVEL_ACCOUNT: "TOKEN_REQUIRED",
     }
     assert call(open_service, name) == expected.get(level, "CALLER_UNAUTHENTICATED")
@@ -178,7 +201,7 @@ def test_an_account_can_do_nothing_to_others_or_to_the_service(
     level = rule(METHODS[name]).level
     on_others = {"GetSession": "SESSION_NOT_FOUND", "RevokeSession": "SESSION_NOT_FOUND"}
     expected = {
-        AccessLevel.ACCESS_LEVEL_PUBLIC: ADMITTED.get(name, "OK"),
+        AccessLevel.ACCESS_LEVEL_PUBLIC: WITHOUT_SERVICE.get(name, "OK"),
         AccessLevel.ACCESS_LEVEL_ACCOUNT: on_others.get(name, "ACCESS_DENIED"),
         AccessLevel.ACCESS_LEVEL_SERVICE: "CALLER_UNAUTHENTICATED",
         AccessLevel.ACCESS_LEVEL_ADMIN: "ACCESS_DENIED",
@@ -266,10 +289,7 @@ def test_p_int_1_a_garbled_key_is_refused_also_where_none_is_needed(
 def test_p_int_1_a_revoked_key_is_dead_at_once(production: Service) -> None:
     api_key, key_id = issue_api_key(production)
     assert call(production, "GetJwks", by_key(api_key)) == "OK"
-    with service_accounts(production) as store:
-        now = production.clock()
-        end_tokens = EndTokens(reason="leaked", remember_until=now + timedelta(days=1))
-        store.revoke_key(key_id, now=now, end_tokens=end_tokens)
+    revoke_api_key(production, key_id)
     assert call(production, "GetJwks", by_key(api_key)) == "CALLER_UNAUTHENTICATED"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -10,7 +9,6 @@ import pytest
 from authn.v1.token_service_pb2 import WatchKeysRequest
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
 
-from authsvc.domain.accounts import EndTokens
 from tests.porch.processes import eventually
 from tests.service import Service, running
 from tests.stores.hot.servers import Server, valkey
@@ -21,7 +19,7 @@ from tests.transport.calls import (
     path_of,
     refusal_of,
     refused,
-    service_accounts,
+    revoke_api_key,
 )
 from tests.transport.test_limits import value
 from tests.transport.watching import Watcher, is_current, revoking
@@ -109,10 +107,7 @@ def test_p_int_1_a_stream_ends_when_its_key_is_revoked(production: Service) -> N
     watchers = [Watcher(production.token, metadata=by_key(key)) for key in (dead, alive)]
     for watcher in watchers:
         watcher.read()
-    with service_accounts(production) as store:
-        now = production.clock()
-        end_tokens = EndTokens(reason="leaked", remember_until=now + timedelta(days=1))
-        store.revoke_key(key_id, now=now, end_tokens=end_tokens)
+    revoke_api_key(production, key_id)
     production.app.watching.streams.check_callers()
 
     refusal = refused(lambda: watchers[0].read_until(lambda _: False))

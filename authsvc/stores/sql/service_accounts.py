@@ -1,7 +1,6 @@
 """Service accounts in SQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +39,10 @@ class SqlServiceAccountStore:
         """Keep a new service account; see `ServiceAccountStore.create`."""
 
         def work(connection: Connection) -> None:
-            with _unique(ServiceNameTaken):
+            try:
                 connection.execute(insert(service_accounts).values(_values(service_account)))
+            except IntegrityError:
+                raise ServiceNameTaken from None
             _add_names(connection, service_account.name, service_account.certificate_names)
 
         write(self._engine, work)
@@ -224,8 +225,10 @@ def _add_names(connection: Connection, service_account: str, names: Sequence[str
     if not names:
         return
     rows = [{"name": name.encode(), "service_account": service_account} for name in names]
-    with _unique(CertificateNameTaken):
+    try:
         connection.execute(insert(certificate_names), rows)
+    except IntegrityError:
+        raise CertificateNameTaken from None
 
 
 def _names_of(
@@ -241,14 +244,6 @@ def _names_of(
     for service_account, name in connection.execute(query):
         names[service_account] = (*names.get(service_account, ()), name.decode())
     return names
-
-
-@contextmanager
-def _unique(error: type[ServiceNameTaken | CertificateNameTaken]) -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        raise error from None
 
 
 def _values(account: ServiceAccount) -> dict[str, Any]:
