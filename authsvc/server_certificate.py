@@ -81,7 +81,7 @@ class CertificateFiles:
             cas = _gather(lambda: _read_certificates(_CLIENT_CA, client_ca), faults)
         if chain:
             faults += _time_faults(self.chain, chain[0], now)
-        if chain and key and key.public_key() != chain[0].public_key():
+        if chain and key and not _belong_together(key, chain[0]):
             faults.append(f"{_KEY}: {self.key} is not the key of the certificate in {_CERT}.")
         if faults or chain is None or key is None:
             raise ConfigurationError(*faults)
@@ -164,10 +164,10 @@ def _gather(read: Callable[[], _Read], faults: list[str]) -> _Read | None:
 
 
 def _read_certificates(setting: str, path: Path) -> list[x509.Certificate]:
-    text = _read(setting, path)
+    text, _ = _read(setting, path)
     try:
         certificates = x509.load_pem_x509_certificates(text)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ConfigurationError(f"{setting}: {path} holds no certificate in PEM.") from None
     if len(certificates) != text.count(_BEGIN):  # the parser passes over what has no end
         raise ConfigurationError(f"{setting}: {path} was cut off. Write it anew.")
@@ -175,8 +175,8 @@ def _read_certificates(setting: str, path: Path) -> list[x509.Certificate]:
 
 
 def _read_key(path: Path, *, must_be_private: bool) -> _Key:
-    text = _read(_KEY, path)
-    if must_be_private and _is_open_to_others(path):
+    text, state = _read(_KEY, path)
+    if must_be_private and _is_open_to_others(state):
         raise ConfigurationError(f"{_KEY}: {path} is open to other users. Run: chmod go-rwx {path}")
     try:
         key = load_pem_private_key(text, password=None)
@@ -197,11 +197,19 @@ def _suitable(path: Path, key: PrivateKeyTypes) -> _Key:
     raise ConfigurationError(f"{_KEY}: {path} is not a key of a usable kind. Use {_KINDS}.")
 
 
-def _read(setting: str, path: Path) -> bytes:
+def _read(setting: str, path: Path) -> tuple[bytes, os.stat_result]:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(), os.fstat(file.fileno())
     except OSError as error:
         raise ConfigurationError(f"{setting}: can't read {path}: {error.strerror}.") from None
+
+
+def _belong_together(key: _Key, certificate: x509.Certificate) -> bool:
+    try:
+        return key.public_key() == certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):  # the certificate's is of a kind that nobody knows
+        return False
 
 
 def _time_faults(path: Path, certificate: x509.Certificate, now: datetime) -> list[str]:
@@ -214,12 +222,11 @@ def _time_faults(path: Path, certificate: x509.Certificate, now: datetime) -> li
     return []
 
 
-def _is_open_to_others(path: Path) -> bool:
-    """Say whether other users can read or change a key.
+def _is_open_to_others(found: os.stat_result) -> bool:
+    """Say whether other users can read or change a file.
 
     Its group may read one that belongs to root: so secrets are mounted for a user without rights.
     """
-    found = path.stat()
     by_root_for_a_group = found.st_uid == 0 and os.geteuid() != 0
     allowed = stat.S_IRWXU | (stat.S_IRGRP if by_root_for_a_group else 0)
     return bool(stat.S_IMODE(found.st_mode) & ~allowed)

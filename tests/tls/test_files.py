@@ -1,7 +1,10 @@
 """Only a pair that works is shown to clients; every fault is named, and the last good one stays."""
 
+import base64
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +18,17 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authsvc.config import ConfigurationError
 from authsvc.server_certificate import CertificateFiles, ServerCertificate, WatchedCertificate
 from tests.tls.certificates import DAY, Authority
 from tests.transport.logged import logged
 
-Files = Callable[[Path], CertificateFiles]
 CA = Authority()
+SERVER = CA.server()
+_NOBODY = 65534
 
 
 def now() -> datetime:
@@ -181,6 +187,87 @@ def test_p_cfg_1_a_key_that_others_can_touch_is_a_fault(files: CertificateFiles,
 
     assert f"chmod go-rwx {files.key}" in fault(files)
     assert faults(replace(files, key_must_be_private=False)) == ()
+
+
+_READ_AS_NOBODY = """
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from authsvc.config import ConfigurationError
+from authsvc.server_certificate import CertificateFiles
+chain, key = map(Path, sys.argv[1:3])
+nobody = int(sys.argv[3])
+os.setgroups([])
+os.setegid(nobody)
+os.seteuid(nobody)
+files = CertificateFiles(chain=chain, key=key, client_ca=None, key_must_be_private=True)
+try:
+    files.read(datetime.now(UTC))
+except ConfigurationError as error:
+    print(*error.faults)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize(
+    ("owner", "mode", "said"),
+    [
+        (0, 0o640, ""),
+        (0, 0o644, "is open to other users"),
+        (0, 0o660, "is open to other users"),
+        (_NOBODY, 0o600, ""),
+        (_NOBODY, 0o640, "is open to other users"),
+    ],
+)
+def test_p_cfg_1_the_group_may_read_a_key_that_is_roots_alone(
+    owner: int, mode: int, said: str
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        certificate, key = CA.server().write(directory)
+        os.chown(key, owner, _NOBODY)
+        key.chmod(mode)
+
+        told = subprocess.run(
+            [sys.executable, "-c", _READ_AS_NOBODY, certificate, key, str(_NOBODY)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (said in told.stdout) if said else told.stdout == "", told.stderr
+    assert told.stderr == ""
+
+
+@given(
+    which=st.sampled_from(["chain", "key", "client_ca"]),
+    place=st.floats(0, 1, exclude_max=True),
+    byte=st.integers(0, 255),
+    length=st.integers(0, 8),
+)
+def test_whatever_a_file_holds_reading_it_ends_in_a_fault_or_a_pair(
+    which: str, place: float, byte: int, length: int
+) -> None:
+    # In the DER, of which the text is made anew: else nearly all would fail to be base64.
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        chain, key = SERVER.write(directory)
+        client_ca = directory / "ca.pem"
+        client_ca.write_bytes(CA.certificate)
+        files = CertificateFiles(
+            chain=chain, key=key, client_ca=client_ca, key_must_be_private=True
+        )
+        path: Path = getattr(files, which)
+        first, *body, last = path.read_text().splitlines()
+        der = bytearray(base64.b64decode("".join(body)))
+        at = int(place * len(der))
+        der[at : at + length] = bytes([byte]) * max(1, length)
+        text = base64.b64encode(der).decode()
+        path.write_text(f"{first}\n{text}\n{last}\n")
+
+        faults(files)
 
 
 def test_a_traditional_ec_key_is_read(files: CertificateFiles) -> None:
