@@ -133,8 +133,7 @@ class WatchedCertificate:
         """Take what the files hold now if it has changed and is good. Looks at times only, else."""
         now = self._clock()
         stamp = self._files.stamp()
-        # What was not good is read again each time: the clock may make it so, and of a write that
-        # is quick enough the file's time tells nothing.
+        # What was not good is read again each time: it may only have been too early for it.
         if stamp != self._stamp or self._faults:
             self._take(stamp, now)
         if now >= self.current.end_time and not self._end_is_told:

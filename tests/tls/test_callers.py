@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from authn.v1.service_account_service_pb2 import (
@@ -10,12 +11,14 @@ from authn.v1.service_account_service_pb2 import (
 )
 from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
 from authn.v1.token_service_pb2 import IntrospectTokenRequest
+from authn.v1.token_service_pb2_grpc import TokenServiceStub
 from cryptography import x509
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.tls.certificates import spiffe
 from tests.tls.conftest import Mutual
-from tests.transport.calls import by_key, outcome, send
+from tests.transport.calls import by_key, outcome, refused, send
+from tests.transport.watching import Watcher
 
 NOT_A_SERVICE = "CALLER_UNAUTHENTICATED"
 
@@ -183,3 +186,26 @@ def test_p_int_1_streams_know_their_caller_by_certificate(mutual: Mutual, name: 
 
     assert mutual.outcome(mutual.certified(spiffe(name)), "WatchRevocations") == "OK"
     assert mutual.outcome(mutual.certified(spiffe("x")), "WatchRevocations") == NOT_A_SERVICE
+
+
+def test_p_int_1_a_stream_ends_when_its_service_is_disabled_and_no_other_does(
+    mutual: Mutual, name: str, admin: ServiceAccountServiceStub
+) -> None:
+    with ExitStack() as stack:
+        watchers = []
+        for one in (name, f"{name}-2"):
+            mutual.service_account(uri(one), name=one, scopes=("authsvc.revocations.watch",))
+            channel = stack.enter_context(mutual.channel(mutual.certified(spiffe(one))))
+            watchers.append(Watcher(TokenServiceStub(channel)))
+        for watcher in watchers:
+            watcher.read()
+
+        admin.DisableServiceAccount(DisableServiceAccountRequest(name=name))
+        mutual.service.app.watching.streams.check_callers()
+
+        refusal = refused(lambda: watchers[0].read_until(lambda _: False))
+        assert refusal.reason == NOT_A_SERVICE
+        mutual.service_account(name=f"{name}-3")
+        last = admin.DisableServiceAccount(DisableServiceAccountRequest(name=f"{name}-3")).revision
+        watchers[1].read_until(lambda piece: piece.revision >= last)
+        watchers[1].call.cancel()

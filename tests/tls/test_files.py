@@ -367,21 +367,18 @@ def test_p_dur_2_an_expired_pair_is_not_taken_for_a_good_one(
     assert _current(watched) is first
 
 
-def test_a_write_too_quick_for_the_clock_of_the_files_is_seen_once_they_were_bad(
-    files: CertificateFiles,
+def test_a_pair_of_the_future_is_taken_when_its_time_has_come(
+    files: CertificateFiles, tmp_path: Path
 ) -> None:
-    watched = WatchedCertificate(files, clock=now)
-    second = CA.server()
-    before = files.chain.stat()
-    files.chain.write_bytes(b"x" * len(second.certificate))
-    watched.renew()
-    files.key.write_bytes(second.key)
-    watched.renew()
+    clock = Clock()
+    watched = WatchedCertificate(files, clock=clock)
+    first = watched.current
+    CA.server(begin=DAY / 2, end=2 * DAY).write(tmp_path)
+    assert _current(watched) is first
 
-    files.chain.write_bytes(second.certificate)
-    os.utime(files.chain, ns=(before.st_atime_ns, before.st_mtime_ns))
+    clock.ahead = DAY / 2 + timedelta(minutes=1)
 
-    assert _current(watched).chain == second.certificate
+    assert _current(watched).chain == files.chain.read_bytes() != first.chain
 
 
 def test_the_end_of_the_certificate_is_told_once(files: CertificateFiles, tmp_path: Path) -> None:
