@@ -101,6 +101,7 @@ def interceptor(base: Foundation, parts: Parts) -> CallInterceptor:
             verify=lambda token: checker.verify(token).claims,
             trust_loopback=config.mode == "dev",
             require_caller=config.require_caller,
+            with_certificates=config.tls_client_ca is not None,
         ),
         metrics=base.metrics,
         streams=parts.watching.streams,

@@ -8,6 +8,7 @@ from authsvc import (
     authenticating,
     calling,
     checking,
+    encrypting,
     foundation,
     housekeeping,
     policies,
@@ -32,10 +33,11 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: See `foundation.lay`.
+        ConfigurationError: See `foundation.lay`; or the certificate of the port can not be used.
 
     """
     base = foundation.lay(config, clock or steady_clock())
+    encryption = encrypting.put_together(config, clock=base.clock)
     ending = revoking.put_together(base)
     trying = attempting.put_together(base)
     parts = _parts(base, ending, trying)
@@ -49,6 +51,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
             with_reflection=config.reflection,
             transport=config.transport,
         ),
+        credentials=encryption.credentials,
         health=health,
         http=HttpApplication(
             published_keys=base.keys.published,
@@ -62,7 +65,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         passwords=parts.proving.passwords,
         stores=base.stores,
         revoking=ending,
-        duties=housekeeping.duties(base, parts, ending, trying),
+        duties=housekeeping.duties(base, parts, ending, trying, encryption),
         check_redis=partial(
             verify_configuration, base.redis, require_persistence=config.mode == "production"
         ),

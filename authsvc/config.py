@@ -176,6 +176,19 @@ class Config(BaseSettings, CredentialSettings):
         description="Whether gRPC reflection is served. The default is true in dev mode only; "
         "production refuses it.",
     )
+    tls_cert: Path | None = Field(
+        default=None,
+        description="File with the certificate of the gRPC port and those that lead to its CA, in "
+        "PEM: the port then speaks TLS alone. It is read anew when it changes.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="File with the private key of that certificate, in PEM."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="File with the CAs of client certificates, in PEM: whoever calls must then "
+        "show one (mutual TLS).",
+    )
     tls_terminated_by_mesh: bool = Field(
         default=False,
         description="States that a mesh or proxy encrypts all traffic to the gRPC port, which may "

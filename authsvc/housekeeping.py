@@ -7,6 +7,7 @@ from functools import partial
 from authsvc.answering import Parts
 from authsvc.attempting import Attempting
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
+from authsvc.encrypting import Encrypting
 from authsvc.foundation import Foundation
 from authsvc.revoking import Revoking
 from authsvc.stores.redis.leases import RedisLease
@@ -15,7 +16,13 @@ from authsvc.stores.sql.transactions import ping as ping_sql
 _LEASE = timedelta(seconds=60)
 
 
-def duties(base: Foundation, parts: Parts, revoking: Revoking, attempting: Attempting) -> Duties:
+def duties(
+    base: Foundation,
+    parts: Parts,
+    revoking: Revoking,
+    attempting: Attempting,
+    encrypting: Encrypting,
+) -> Duties:
     """Put them together."""
     probe = HealthCheck(needs=NEEDS, update=parts.watching.health.update).probe
     return Duties(
@@ -28,6 +35,7 @@ def duties(base: Foundation, parts: Parts, revoking: Revoking, attempting: Attem
         *parts.services.duties(),
         Duty("keys", base.keys.reload, every=5),
         *parts.watching.duties(),
+        *encrypting.duties,
         Duty("housekeeping", _housekeeping(base, parts, attempting), every=30),
     )
 

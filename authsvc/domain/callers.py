@@ -10,9 +10,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from authsvc.domain.api_keys import ApiKey, hash_api_key
 from authsvc.domain.calling_service import CallingService, Proof
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import ServiceAccountId
 from authsvc.domain.replica import RevocationReplica
@@ -43,6 +45,9 @@ class _Found:
     """Of an API key; else empty."""
     forget_at: float
     """On the steady clock."""
+
+
+_MaybeFound = TypeVar("_MaybeFound", bound=_Found | None)
 
 
 class CallerAuthenticator:
@@ -90,17 +95,18 @@ class CallerAuthenticator:
         self._uses[found.key_id] = now
         return found.service
 
-    def by_certificate(self, names: Sequence[str]) -> CallingService:
-        """Know a service by the SPIFFE URIs and DNS names of its certificate, which was verified.
+    def by_certificate(self, certificate: ClientCertificate) -> CallingService | None:
+        """Know a service by its client certificate; None if that names none.
 
         Raises:
-            CallerUnauthenticated: No name is known, the service is disabled, or the names are of
-                several services.
+            CallerUnauthenticated: The certificate has ended, names several services or one that is
+                disabled, or is not as it must be.
             StoreUnavailable: It may be any.
 
         """
-        found = self._recall(tuple(names), lambda: self._find_certificate(names))
-        return found.service
+        names = certificate.names(self._clock())
+        found = self._recall(names, lambda: self._find_certificate(names))
+        return found.service if found is not None else None
 
     def by_token(self, claims: Claims) -> CallingService:
         """Know a service by what its access token says, which was found active.
@@ -128,18 +134,21 @@ class CallerAuthenticator:
             self._uses = uses | self._uses
             raise
 
-    def _recall(self, credential: _Credential, find: Callable[[], _Found]) -> _Found:
+    def _recall(
+        self, credential: _Credential, find: Callable[[], _MaybeFound]
+    ) -> _Found | _MaybeFound:
         """Give what a credential opens, from memory if that may be done."""
         if not self._replica.lease.holds():  # first: what is looked up after it is no older
             return find()
         found = self._known.get(credential)
         if found is not None and self._is_current(found):
             return found
-        found = find()
-        if len(self._known) >= _CAPACITY:
-            self._known = {}
-        self._known[credential] = found
-        return found
+        fresh = find()
+        if fresh is not None:
+            if len(self._known) >= _CAPACITY:
+                self._known = {}
+            self._known[credential] = fresh
+        return fresh
 
     def _is_current(self, found: _Found) -> bool:
         service = found.service
@@ -157,11 +166,13 @@ class CallerAuthenticator:
             raise CallerUnauthenticated(detail)
         return self._entry(found[0], Proof.API_KEY, found[1])
 
-    def _find_certificate(self, names: Sequence[str]) -> _Found:
+    def _find_certificate(self, names: Sequence[str]) -> _Found | None:
         found = [self._store.find_by_certificate_name(name) for name in names]
         accounts = {one.service_account_id: one for one in found if one is not None}
-        if len(accounts) != 1:
-            detail = "the certificate names no service, or several"
+        if not accounts:
+            return None
+        if len(accounts) > 1:
+            detail = "the certificate names several services"
             raise CallerUnauthenticated(detail)
         return self._entry(next(iter(accounts.values())), Proof.CERTIFICATE)
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from authsvc.domain.calling_service import CallingService, united
 from authsvc.domain.calls import PUBLIC_CLIENT, Call
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.domain.identifiers import is_service_account_id
 from authsvc.domain.service_directory import DEVELOPMENT_CLIENT
 from authsvc.errors import CallerUnauthenticated, TokenInactive
@@ -27,6 +28,9 @@ class Services(Protocol):
     def by_api_key(self, api_key: str) -> CallingService:
         """Know a service by its API key."""
 
+    def by_certificate(self, certificate: ClientCertificate) -> CallingService | None:
+        """Know a service by its client certificate; None if that names none."""
+
     def by_token(self, claims: Claims) -> CallingService:
         """Know a service by its active access token."""
 
@@ -42,6 +46,7 @@ class Callers:
         verify: Callable[[str], Claims],
         trust_loopback: bool,
         require_caller: bool,
+        with_certificates: bool = False,
     ) -> None:
         """Put it together.
 
@@ -51,6 +56,7 @@ class Callers:
             verify: Gives the claims of an active access token.
             trust_loopback: Take loopback peers without a credential for a service with every scope.
             require_caller: Refuse calls of which no calling service is known.
+            with_certificates: Whether peers show client certificates.
 
         """
         self._services = services
@@ -58,6 +64,7 @@ class Callers:
         self._verify = verify
         self._trust_loopback = trust_loopback
         self._require_caller = require_caller
+        self.with_certificates = with_certificates
 
     def identify(
         self,
@@ -65,6 +72,7 @@ class Callers:
         metadata: Mapping[str, str],
         *,
         time_left: Callable[[], timedelta],
+        certificate: ClientCertificate | None = None,
         assertion: str = "",
     ) -> tuple[Call, bool]:
         """Give the call, and whether a calling service was authenticated.
@@ -79,7 +87,7 @@ class Callers:
 
         """
         address = peer_address(peer)
-        service = self._proven(metadata, assertion)
+        service = self._proven(metadata, certificate, assertion)
         is_trusted = self._trust_loopback and is_loopback(address)
         claims = self._claims(metadata, is_known=service is not None or is_trusted)
         if claims is not None and is_service_account_id(claims.subject):
@@ -103,12 +111,14 @@ class Callers:
         )
         return call, service is not None or is_trusted
 
-    def _proven(self, metadata: Mapping[str, str], assertion: str) -> CallingService | None:
+    def _proven(
+        self, metadata: Mapping[str, str], certificate: ClientCertificate | None, assertion: str
+    ) -> CallingService | None:
         """Give the service that the credentials prove, but for access tokens."""
-        service = None
+        service = None if certificate is None else self._services.by_certificate(certificate)
         api_key = metadata.get(API_KEY)
         if api_key is not None:
-            service = self._services.by_api_key(api_key)
+            service = united(service, self._services.by_api_key(api_key))
         if assertion:
             service = united(service, self._verify_assertion(assertion))
         return service

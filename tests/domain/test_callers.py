@@ -11,10 +11,15 @@ import pytest
 from authsvc.domain.accounts import EndTokens
 from authsvc.domain.callers import CallerAuthenticator
 from authsvc.domain.calling_service import Proof
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.domain.feed import RevocationFeed
 from authsvc.domain.replica import ReadLease, RevocationReplica
 from authsvc.domain.revocation import KNOWN_CALLER_LIFE, Revocation
-from authsvc.domain.service_accounts import ServiceAccount, ServiceAccountChange
+from authsvc.domain.service_accounts import (
+    ServiceAccount,
+    ServiceAccountChange,
+    ServiceAccountState,
+)
 from authsvc.errors import CallerUnauthenticated, StoreUnavailable
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import upgrade
@@ -27,6 +32,15 @@ from tests.verify.minting import CLAIMS
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SPIFFE = "spiffe://corp.example/billing"
 END = EndTokens(reason="test", remember_until=NOW + timedelta(days=1))
+
+
+def named(*names: str) -> ClientCertificate:
+    """A certificate that the handshake has verified."""
+    return ClientCertificate(
+        uris=tuple(name for name in names if ":" in name),
+        dns_names=tuple(name for name in names if ":" not in name),
+        unverified_end=None,
+    )
 
 
 class World:
@@ -160,19 +174,23 @@ def test_a_certificate_is_known_by_any_of_its_names_and_never_as_two_services(
     world.hold_lease()
     world.store.create(service_account(now=NOW, name="audit", certificate_names=("a.b",)))
 
-    found = world.callers.by_certificate([SPIFFE, "unknown.example"])
+    found = world.callers.by_certificate(named(SPIFFE, "unknown.example"))
+    assert found is not None
     assert (found.name, found.scopes, found.proofs) == (
         billing.name,
         {"a", "b"},
         {Proof.CERTIFICATE},
     )
     world.callers.by_token(claims_of(billing))
-    ids = [billing.service_account_id]
-    for names in ([], ["unknown.example"], [SPIFFE, "a.b"], [f"{SPIFFE}\na.b"], ids):
-        with pytest.raises(CallerUnauthenticated):
-            world.callers.by_certificate(names)
+    assert world.callers.by_certificate(named()) is None
+    assert world.callers.by_certificate(named("unknown.example")) is None
+    with pytest.raises(CallerUnauthenticated):
+        world.callers.by_certificate(named(SPIFFE, "a.b"))
     world.lose_sql()
-    assert world.callers.by_certificate([SPIFFE, "unknown.example"]) == found
+    assert world.callers.by_certificate(named(SPIFFE, "unknown.example")) == found
+    for unknown in ("unknown.example", billing.service_account_id):
+        with pytest.raises(StoreUnavailable):
+            world.callers.by_certificate(named(unknown))
 
 
 def test_p_int_1_a_certificates_name_that_moves_opens_its_new_service_alone(
@@ -180,17 +198,45 @@ def test_p_int_1_a_certificates_name_that_moves_opens_its_new_service_alone(
 ) -> None:
     world.hold_lease()
     world.store.create(service_account(now=NOW, name="audit"))
-    assert world.callers.by_certificate([SPIFFE]).name == billing.name
+    before = world.callers.by_certificate(named(SPIFFE))
 
     change = ServiceAccountChange(certificate_names=())
     _, revocation = world.store.change("billing", change, now=NOW, end_tokens=END)
     world.hear(revocation)
-    with pytest.raises(CallerUnauthenticated):
-        world.callers.by_certificate([SPIFFE])
+    assert world.callers.by_certificate(named(SPIFFE)) is None
     change = replace(change, certificate_names=(SPIFFE,))
     world.store.change("audit", change, now=NOW, end_tokens=END)
 
-    assert world.callers.by_certificate([SPIFFE]).name == "audit"
+    after = world.callers.by_certificate(named(SPIFFE))
+    assert before is not None
+    assert after is not None
+    assert (before.name, after.name) == (billing.name, "audit")
+
+
+def test_p_int_1_a_certificate_of_a_disabled_service_is_refused(
+    world: World, billing: ServiceAccount
+) -> None:
+    world.store.create(service_account(now=NOW, name="audit", certificate_names=("a.b",)))
+    change = ServiceAccountChange(state=ServiceAccountState.DISABLED)
+    world.store.change("billing", change, now=NOW, end_tokens=END)
+
+    for names in ((SPIFFE,), (SPIFFE, "unknown.example"), (SPIFFE, "a.b")):
+        with pytest.raises(CallerUnauthenticated):
+            world.callers.by_certificate(named(*names))
+
+
+def test_p_int_1_a_resumed_session_is_over_with_its_certificate_also_from_memory(
+    world: World, billing: ServiceAccount
+) -> None:
+    world.hold_lease()
+    resumed = replace(named(SPIFFE), unverified_end=NOW + timedelta(hours=1))
+    assert world.callers.by_certificate(resumed) is not None
+
+    world.now += timedelta(hours=1)
+
+    assert world.callers.by_certificate(named(SPIFFE)) is not None
+    with pytest.raises(CallerUnauthenticated):
+        world.callers.by_certificate(resumed)
 
 
 def test_the_last_use_of_a_key_is_written_by_a_duty_and_survives_an_outage(

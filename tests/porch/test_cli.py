@@ -44,6 +44,7 @@ def test_help_lists_the_commands() -> None:
         "sessions",
         "keys",
         "services",
+        "certs",
     ]:
         assert f"  {command} " in told
 
