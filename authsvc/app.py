@@ -38,6 +38,7 @@ from authsvc.stores.redis.sessions import RedisSessionStore
 from authsvc.stores.sql.account_import import SqlAccountImportStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.factors import SqlFactorStore
 from authsvc.stores.sql.hash_kinds import SqlHashKindStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
@@ -226,7 +227,11 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
                 clock=now,
             ),
             account_export=AccountExport(
-                directory=directory, sessions=sessions, record=record, clock=now
+                directory=directory,
+                sessions=sessions,
+                factors=SqlFactorStore(engine),
+                record=record,
+                clock=now,
             ),
             registration=proving.registration,
             password_change=proving.password_change,
