@@ -24,13 +24,16 @@ def _batches() -> Iterator[ImportAccountsRequest]:
         yield ImportAccountsRequest(accounts=_ROWS[start : start + _BATCH])
 
 
+def _has_some(accounts: AccountServiceStub) -> bool:
+    return bool(accounts.ListAccounts(ListAccountsRequest(page_size=1)).accounts)
+
+
 def _batches_with_a_kill(
     running: Tree, accounts: AccountServiceStub
 ) -> Iterator[ImportAccountsRequest]:
     for number, batch in enumerate(_batches()):
         if number == 10:
-            some = ListAccountsRequest(page_size=1)
-            seconds_until(lambda: bool(accounts.ListAccounts(some).accounts), at_most=30)
+            seconds_until(lambda: _has_some(accounts), at_most=30)
             running.kill()
         yield batch
 
