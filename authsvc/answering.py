@@ -127,7 +127,11 @@ def _account_service(base: Foundation, parts: Parts, page_key: bytes) -> Account
             clock=clock,
         ),
         account_export=AccountExport(
-            directory=directory, sessions=base.sessions, record=record, clock=clock
+            directory=directory,
+            sessions=base.sessions,
+            factors=parts.factors.store,
+            record=record,
+            clock=clock,
         ),
         registration=proving.registration,
         password_change=proving.password_change,

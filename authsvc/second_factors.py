@@ -8,6 +8,7 @@ from authsvc.domain.attempts import Attempts
 from authsvc.domain.challenges import Challenges
 from authsvc.domain.factor_directory import FactorDirectory
 from authsvc.domain.factor_enrolment import FactorEnrolment
+from authsvc.domain.factors import FactorStore
 from authsvc.domain.grants import Grants
 from authsvc.domain.passkey_check import PasskeyCheck
 from authsvc.domain.passkey_enrolment import PasskeyEnrolment
@@ -28,6 +29,7 @@ from authsvc.stores.sql.totp import SqlTotpStore
 class SecondFactors:
     """The parts, of which each knows only those that it needs."""
 
+    store: FactorStore
     second_factor: SecondFactor
     directory: FactorDirectory
     totp: TotpEnrolment
@@ -59,6 +61,7 @@ def put_together(
         factors=factors, grants=grants, revoker=revoker, record=base.record, clock=base.clock
     )
     return SecondFactors(
+        store=factors,
         second_factor=SecondFactor(
             accounts=base.accounts,
             factors=factors,
