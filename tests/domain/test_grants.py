@@ -30,6 +30,12 @@ class Reached(Exception):
     """A session was about to be kept."""
 
 
+class Devices:
+    """Learns of those who get in."""
+
+    def remember(self, *_: object) -> None: ...
+
+
 class Sessions:
     """Has only to be reached or not."""
 
@@ -44,9 +50,11 @@ def record(_: Event) -> None:
 @pytest.fixture(name="grants")
 def _grants() -> Grants:
     sessions: Any = Sessions()
+    devices: Any = Devices()
     nothing: Any = None
     return Grants(
         sessions=sessions,
+        devices=devices,
         codec=nothing,
         issuer=nothing,
         revoker=nothing,
