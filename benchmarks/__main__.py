@@ -9,6 +9,7 @@ from types import ModuleType
 from redis import Redis
 
 from benchmarks import (
+    calling,
     calls,
     checking,
     comparison,
@@ -32,6 +33,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     hashing,
     refreshing,
     memory,
+    calling,
     calls,
     starting,
     comparison,

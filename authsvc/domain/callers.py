@@ -32,6 +32,9 @@ _CAPACITY = 10_000
 """Credentials that are remembered at most, at about 1 KB each."""
 _LIFE = KNOWN_CALLER_LIFE.total_seconds()
 
+_Credential = bytes | str | tuple[str, ...]
+"""A key's hash, a token's subject, or a certificate's names: of types that are never equal."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -45,8 +48,6 @@ class _Found:
 
 
 _MaybeFound = TypeVar("_MaybeFound", bound=_Found | None)
-_Credential = bytes | str | tuple[str, ...]
-"""The hash of a key, the id of a service, or the names in a certificate."""
 
 
 class CallerAuthenticator:

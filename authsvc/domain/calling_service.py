@@ -42,13 +42,15 @@ class CallingService:
         return EVERYTHING in self.audiences or audience in self.audiences
 
 
-def united(one: CallingService, other: CallingService) -> CallingService:
-    """Give what a service may do that presents two credentials: what both allow.
+def united(one: CallingService | None, other: CallingService) -> CallingService:
+    """Give what a service may do that presents one more credential: what all of them allow.
 
     Raises:
         CallerUnauthenticated: They are of two services.
 
     """
+    if one is None:
+        return other
     if one.service_account_id != other.service_account_id:
         detail = "credentials of two services"
         raise CallerUnauthenticated(detail)

@@ -1,8 +1,7 @@
 """Who calls: from a peer and its metadata to a `Call`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import reduce
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -88,13 +87,12 @@ class Callers:
 
         """
         address = peer_address(peer)
-        proven = [*self._proven(metadata, certificate, assertion)]
+        service = self._proven(metadata, certificate, assertion)
         is_trusted = self._trust_loopback and is_loopback(address)
-        claims = self._claims(metadata, is_known=bool(proven) or is_trusted)
+        claims = self._claims(metadata, is_known=service is not None or is_trusted)
         if claims is not None and is_service_account_id(claims.subject):
-            proven.append(self._services.by_token(claims))
+            service = united(service, self._services.by_token(claims))
             claims = None  # a service never acts as an account
-        service = reduce(united, proven) if proven else None
         if service is not None:
             client_id, scopes = service.name, service.scopes
         elif is_trusted:
@@ -115,17 +113,17 @@ class Callers:
 
     def _proven(
         self, metadata: Mapping[str, str], certificate: ClientCertificate | None, assertion: str
-    ) -> Iterator[CallingService]:
-        """Give the service that each credential proves, but for access tokens."""
+    ) -> CallingService | None:
+        """Give the service that the credentials prove, but for access tokens."""
+        service = None
         if certificate is not None:
-            certified = self._services.by_certificate(certificate)
-            if certified is not None:
-                yield certified
+            service = self._services.by_certificate(certificate)
         api_key = metadata.get(API_KEY)
         if api_key is not None:
-            yield self._services.by_api_key(api_key)
+            service = united(service, self._services.by_api_key(api_key))
         if assertion:
-            yield self._verify_assertion(assertion)
+            service = united(service, self._verify_assertion(assertion))
+        return service
 
     def _claims(self, metadata: Mapping[str, str], *, is_known: bool) -> Claims | None:
         authorization = metadata.get(AUTHORIZATION)

@@ -24,8 +24,10 @@ from authsvc.errors import CallerUnauthenticated, StoreUnavailable
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
+from authsvc.verify.claims import Claims, read_claims
 from authsvc.verify.revocations import RevocationIndex
 from tests.callers import key_of, service_account
+from tests.verify.minting import CLAIMS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SPIFFE = "spiffe://corp.example/billing"
@@ -79,6 +81,11 @@ class World:
         """From now on SQL does not answer."""
         self.engine.dispose()
         self.store._engine = connect("sqlite:////nowhere/at/all.db")
+
+
+def claims_of(account: ServiceAccount) -> Claims:
+    """What a token of a service says."""
+    return read_claims(CLAIMS | {"sub": account.service_account_id})
 
 
 @pytest.fixture(name="world")
@@ -174,10 +181,12 @@ def test_a_certificate_is_known_by_any_of_its_names_and_never_as_two_services(
         {"a", "b"},
         {Proof.CERTIFICATE},
     )
-    assert world.callers.by_certificate(named()) is None
-    assert world.callers.by_certificate(named("unknown.example")) is None
-    with pytest.raises(CallerUnauthenticated):
-        world.callers.by_certificate(named(SPIFFE, "a.b"))
+    world.callers.by_token(claims_of(billing))
+    for unknown in ((), ("unknown.example",), (billing.service_account_id,)):
+        assert world.callers.by_certificate(named(*unknown)) is None
+    for names in ((SPIFFE, "a.b"), (f"{SPIFFE}\na.b",)):
+        with pytest.raises(CallerUnauthenticated):
+            world.callers.by_certificate(named(*names))
     world.lose_sql()
     assert world.callers.by_certificate(named(SPIFFE, "unknown.example")) == found
     for unknown in ("unknown.example", billing.service_account_id):

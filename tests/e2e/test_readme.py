@@ -1,4 +1,4 @@
-"""The README's lines do what the README says, pasted as they are."""
+"""The lines of the README and of docs/services.md do what is said there, pasted as they are."""
 
 import os
 import re
@@ -56,14 +56,14 @@ def _up(directory: Path, **variables: str) -> Iterator[str]:
             process.wait(timeout=30)
 
 
-def _grpcurl_blocks() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", _README, flags=re.DOTALL)
+def _grpcurl_blocks(document: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", document, flags=re.DOTALL)
     return [block for block in blocks if "grpcurl" in block]
 
 
-def _play(address: str) -> list[str]:
+def _play(address: str, document: str) -> list[str]:
     """Paste all blocks into one shell, and give what each printed."""
-    blocks = _grpcurl_blocks()
+    blocks = _grpcurl_blocks(document)
     script = "\necho =====\n".join(blocks).replace(_WRITTEN, address)
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60
@@ -74,7 +74,7 @@ def _play(address: str) -> list[str]:
 
 
 def _assert_as_promised(address: str) -> None:
-    register, _login, verify, refresh, revoke, errors = _play(address)
+    register, _login, verify, refresh, revoke, errors = _play(address, _README)
 
     assert '"username": "ada"' in register
     assert '"orders.read"' in verify
@@ -91,6 +91,19 @@ def _assert_as_promised(address: str) -> None:
 def test_the_lines_work_on_the_embedded_stores(tmp_path: Path) -> None:
     with _up(tmp_path) as address:
         _assert_as_promised(address)
+
+
+def test_the_lines_about_services_work(tmp_path: Path) -> None:
+    document = (_ROOT / "docs/services.md").read_text(encoding="utf-8")
+    with _up(tmp_path) as address:
+        made, key, token, revoked, errors = _play(address, document)
+
+    assert '"serviceAccountId": "svc_' in made
+    assert '"kty": "OKP"' in key
+    assert '"stock.read"' in token
+    assert '"revision"' in revoked
+    assert "CALLER_UNAUTHENTICATED" in errors
+    assert "TOKEN_INACTIVE" in errors
 
 
 def test_the_lines_work_on_postgresql_and_redis_7(tmp_path: Path) -> None:

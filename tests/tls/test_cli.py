@@ -141,17 +141,3 @@ def test_what_is_wrong_with_the_connection_is_one_line(mutual: Mutual, tmp_path:
         (line,) = refused.stderr.splitlines()
         assert said in line
         assert "hunter2" not in line
-
-
-def test_a_service_account_takes_names_of_certificates(tmp_path: Path) -> None:
-    assert _here("migrate", "--data", str(tmp_path)).exit_code == 0
-    names = ("spiffe://a.example/x", "b.example")
-    given = [part for name in names for part in ("--certificate-name", name)]
-
-    def create(service: str, *arguments: str) -> str:
-        return _here("services", "create", service, *arguments, "--data", str(tmp_path)).stderr
-
-    assert create("one", *given) == "Made.\n"
-    assert "Another service account has one" in create("two", *given[:2])
-    for wrong in ("*.example", "B.example", "https://a.example", "spiffe://a", "x" * 254, "a..b"):
-        assert "is spiffe://… or a DNS name" in create("three", "--certificate-name", wrong)
