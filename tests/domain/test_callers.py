@@ -182,10 +182,11 @@ def test_a_certificate_is_known_by_any_of_its_names_and_never_as_two_services(
         {Proof.CERTIFICATE},
     )
     world.callers.by_token(claims_of(billing))
-    assert world.callers.by_certificate(named()) is None
-    assert world.callers.by_certificate(named("unknown.example")) is None
-    with pytest.raises(CallerUnauthenticated):
-        world.callers.by_certificate(named(SPIFFE, "a.b"))
+    for unknown in ((), ("unknown.example",), (billing.service_account_id,)):
+        assert world.callers.by_certificate(named(*unknown)) is None
+    for names in ((SPIFFE, "a.b"), (f"{SPIFFE}\na.b",)):
+        with pytest.raises(CallerUnauthenticated):
+            world.callers.by_certificate(named(*names))
     world.lose_sql()
     assert world.callers.by_certificate(named(SPIFFE, "unknown.example")) == found
     for unknown in ("unknown.example", billing.service_account_id):
