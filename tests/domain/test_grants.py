@@ -54,7 +54,6 @@ def _grants() -> Grants:
     nothing: Any = None
     return Grants(
         sessions=sessions,
-        devices=devices,
         codec=nothing,
         issuer=nothing,
         revoker=nothing,
