@@ -8,11 +8,9 @@ import pytest
 
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
-from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import Event
 from authsvc.domain.grant_policy import GrantPolicy
 from authsvc.domain.grants import GrantRequest, Grants
-from authsvc.domain.pseudonyms import Pseudonyms
 from authsvc.errors import InsufficientUserAuthentication
 from tests.domain.test_reauthentication import ACCOUNT, NOW, call
 
@@ -57,7 +55,7 @@ def _grants() -> Grants:
         codec=nothing,
         issuer=nothing,
         revoker=nothing,
-        devices=KnownDevices(store=nothing, pseudonyms=Pseudonyms(bytes(32)), clock=lambda: NOW),
+        devices=devices,
         policy=POLICY,
         record=record,
         clock=lambda: NOW,
