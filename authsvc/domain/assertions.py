@@ -16,6 +16,7 @@ from authsvc.domain.service_accounts import (
     ServiceAccount,
     ServiceAccountState,
     ServiceAccountStore,
+    is_service_name,
 )
 from authsvc.domain.throttling import Bucket, Throttle
 from authsvc.errors import CallerUnauthenticated, TokenInactive, TooManyAttempts
@@ -72,8 +73,9 @@ class Assertions:
         return opened(account, Proof.ASSERTION)
 
     def _signer(self, jws: CompactJws) -> ServiceAccount:
-        name = jws.payload.get("sub")
-        if type(name) is not str or jws.payload.get("iss") != name:
+        name: Any = jws.payload.get("sub")
+        is_one = type(name) is str and is_service_name(name) and jws.payload.get("iss") == name
+        if not is_one:
             detail = "iss and sub do not name one service"
             raise CallerUnauthenticated(detail)
         account = self._store.find(name)

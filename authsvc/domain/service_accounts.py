@@ -1,5 +1,6 @@
 """Service accounts: what they are and may do, and where they are kept with their API keys."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,9 @@ from authsvc.domain.revocation import Revocation
 
 EVERYTHING = "*"
 """In an allowlist: whatever there is. It is never implied: an empty list allows nothing."""
+
+is_service_name = re.compile(r"[a-z][a-z0-9-]{0,62}").fullmatch
+"""Says whether a text can be the name of a service account."""
 
 
 class ServiceAccountState(Enum):
@@ -29,7 +33,7 @@ class ServiceAccount:
     service_account_id: ServiceAccountId
     """The subject of its tokens; never used again, also when its name is."""
     name: str
-    """`^[a-z][a-z0-9-]{0,62}$`; the `client_id` of what is issued to it."""
+    """See `is_service_name`; the `client_id` of what is issued to it."""
     scopes: tuple[str, ...]
     """What it may do here, and ask for in its tokens."""
     methods: tuple[str, ...]

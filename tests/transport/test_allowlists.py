@@ -146,6 +146,7 @@ def test_p_ref_6_a_session_does_not_go_on_for_an_audience_that_left_the_list(
         ("methods", "**"),
         ("scopes", "a b"),
         ("scopes", ""),
+        ("scopes", "*"),
         ("audiences", ""),
         ("certificate_names", "*.corp.example"),
         ("certificate_names", "Billing.corp.example"),

@@ -38,7 +38,7 @@ class CreateServiceAccountRequest(_message.Message):
     """Its name: lower-case letters, digits and `-`, beginning with a letter; not `dev` or `public`."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it may do here, and ask for in its own tokens."""
+        """What it may do here, and ask for in its own tokens, each by its name."""
 
     @_builtins.property
     def methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
