@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from authsvc.config import Config
+from authsvc import policies
 from authsvc.domain.assertions import Assertions
 from authsvc.domain.callers import CallerAuthenticator
-from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink
-from authsvc.domain.grants import GrantPolicy
 from authsvc.domain.replica import RevocationReplica
 from authsvc.domain.revocation import Revoker
-from authsvc.domain.service_accounts import ServiceAccountStore
 from authsvc.domain.service_directory import ServiceDirectory
 from authsvc.domain.service_tokens import ServiceTokens
-from authsvc.domain.throttling import Throttle
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.duties import Duty
+from authsvc.foundation import Foundation
+from authsvc.stores.redis.throttles import RedisThrottle
+from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.system_clock import since_boot
 
 
@@ -35,35 +33,36 @@ class Calling:
 
 
 def put_together(
-    config: Config,
+    base: Foundation,
     *,
-    services: ServiceAccountStore,
-    throttle: Throttle,
     replica: RevocationReplica,
     revoker: Revoker,
     issuer: TokenIssuer,
-    policy: GrantPolicy,
-    record: EventSink,
-    clock: Clock,
 ) -> Calling:
     """Put them together."""
+    services = SqlServiceAccountStore(base.engine)
     return Calling(
         authenticator=CallerAuthenticator(
-            store=services, replica=replica, clock=clock, steady=since_boot
+            store=services, replica=replica, clock=base.clock, steady=since_boot
         ),
         assertions=Assertions(
             store=services,
-            throttle=throttle,
-            issuer=config.issuer,
-            leeway=config.clock_leeway,
-            clock=clock,
+            throttle=RedisThrottle(base.redis),
+            issuer=base.config.issuer,
+            leeway=base.config.clock_leeway,
+            clock=base.clock,
         ),
-        tokens=ServiceTokens(issuer=issuer, audience=policy.audience, record=record, clock=clock),
+        tokens=ServiceTokens(
+            issuer=issuer,
+            audience=policies.grant_policy(base.config).audience,
+            record=base.record,
+            clock=base.clock,
+        ),
         directory=ServiceDirectory(
             services=services,
             remember=revoker.remember_service,
             put_in_force=revoker.put_in_force,
-            record=record,
-            clock=clock,
+            record=base.record,
+            clock=base.clock,
         ),
     )

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from authsvc.configuration_values import Address, Duration, Words, usable_cpus
+from authsvc.credential_settings import CredentialSettings
 
 PREFIX = "AUTHSVC_"
 
@@ -45,7 +46,7 @@ _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 _SECOND = timedelta(seconds=1)
 
 
-class Config(BaseSettings):
+class Config(BaseSettings, CredentialSettings):
     """All that an operator can decide. Read at start; SIGHUP reads it anew."""
 
     model_config = SettingsConfigDict(
@@ -162,16 +163,6 @@ class Config(BaseSettings):
         description="Key that seals secrets at rest: 32 random bytes in base64 or hex. Required in "
         "production; dev mode makes one in the data directory.",
     )
-    password_min_length: int = Field(
-        default=15, ge=8, le=64, description="Least length of a new password, in code points."
-    )
-    argon2_time_cost: PositiveInt = Field(
-        default=2, le=64, description="Passes of argon2id (RFC 9106)."
-    )
-    argon2_memory_cost_kib: int = Field(
-        default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
-    )
-    argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

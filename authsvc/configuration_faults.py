@@ -6,6 +6,7 @@ Each rule gives sentences that say what is wrong and what to do, and never a sec
 import importlib.util
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -19,7 +20,7 @@ from authsvc.config import (
     ConfigurationError,
     variable_name,
 )
-from authsvc.configuration_values import decode_master_key
+from authsvc.configuration_values import decode_master_key, decode_peppers
 from authsvc.system_clock import steady_clock
 
 JWKS_CACHE_TIME = timedelta(minutes=5)
@@ -27,7 +28,10 @@ JWKS_CACHE_TIME = timedelta(minutes=5)
 
 _LONGEST_GRACE = timedelta(seconds=60)
 _LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
+_LEAST_MEMORY_OF_A_LANE_KIB = 8
 _LEAST_DISTINCT_BYTES = 12
+_MAKE_KEY = "Make one with: openssl rand -base64 32"
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")
 _OTHER_VARIABLES = frozenset(
     {
         "AUTHSVC_SERVER",
@@ -92,27 +96,76 @@ def _common_faults(config: Config) -> Iterator[str]:
         )
     if "*" not in config.audiences and config.default_audience not in config.audiences:
         yield "AUTHSVC_DEFAULT_AUDIENCE is not among AUTHSVC_AUDIENCES. Add it there."
+    yield from _passkey_faults(config)
     if config.transport == "native" and importlib.util.find_spec("pygrpc_native") is None:
         yield (
             "AUTHSVC_TRANSPORT is native, which is not installed. Run: pip install "
             "'authsvc[native]', or use grpcio."
         )
+    if config.argon2_memory_cost_kib < _LEAST_MEMORY_OF_A_LANE_KIB * config.argon2_parallelism:
+        yield (
+            "AUTHSVC_ARGON2_MEMORY_COST_KIB is under 8 KiB for each lane of "
+            "AUTHSVC_ARGON2_PARALLELISM (RFC 9106, 3.1). Raise it."
+        )
     if config.master_key is not None:
         yield from _master_key_faults(config.master_key.get_secret_value())
+    if config.password_peppers is not None:
+        yield from _pepper_faults(config.password_peppers.get_secret_value())
     yield from _tls_faults(config)
 
 
+def _passkey_faults(config: Config) -> Iterator[str]:
+    if not config.webauthn_rp_id:
+        if config.webauthn_origins:
+            yield "AUTHSVC_WEBAUTHN_ORIGINS is set without AUTHSVC_WEBAUTHN_RP_ID. Set that too."
+        return
+    for origin in config.webauthn_origins:
+        form = _ORIGIN.fullmatch(origin)
+        if form is None:
+            yield (
+                f"AUTHSVC_WEBAUTHN_ORIGINS: {origin} is no origin. Write for instance "
+                "https://login.example.com, in small letters and without a slash at the end."
+            )
+        elif form["scheme"] == "http" and form["host"] != "localhost":
+            yield (
+                f"AUTHSVC_WEBAUTHN_ORIGINS: {origin} is not encrypted. Use https; browsers do "
+                "without on localhost only."
+            )
+        elif not f".{form['host']}".endswith(f".{config.webauthn_rp_id}"):
+            yield (
+                f"AUTHSVC_WEBAUTHN_ORIGINS: {origin} is neither AUTHSVC_WEBAUTHN_RP_ID nor under "
+                "it, and browsers would refuse. Correct one of them."
+            )
+
+
 def _master_key_faults(text: str) -> Iterator[str]:
-    make = "Make one with: openssl rand -base64 32"
     try:
         key = decode_master_key(text)
     except ValueError as error:
-        yield f"AUTHSVC_MASTER_KEY {error}. {make}"
+        yield f"AUTHSVC_MASTER_KEY {error}. {_MAKE_KEY}"
         return
+    if _can_be_guessed(key):
+        yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {_MAKE_KEY}"
+
+
+def _pepper_faults(text: str) -> Iterator[str]:
+    try:
+        peppers = decode_peppers(text)
+    except ValueError as error:
+        yield f"AUTHSVC_PASSWORD_PEPPERS {error}. {_MAKE_KEY}"
+        return
+    for pepper_id, key in peppers.items():
+        if _can_be_guessed(key):
+            yield (
+                f"AUTHSVC_PASSWORD_PEPPERS has a key, {pepper_id}, that is not random and can be "
+                f"guessed. {_MAKE_KEY}"
+            )
+
+
+def _can_be_guessed(key: bytes) -> bool:
     typed = key.isascii() and key.decode("ascii").isprintable()
     counted = len({(b - a) % 256 for a, b in itertools.pairwise(key)}) == 1
-    if typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES:
-        yield f"AUTHSVC_MASTER_KEY is not random and can be guessed. {make}"
+    return typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES
 
 
 def _tls_faults(config: Config) -> Iterator[str]:

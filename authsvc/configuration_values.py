@@ -15,6 +15,7 @@ from authsvc.addresses import parse_address
 MASTER_KEY_BYTES = 32
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)?")
+_PEPPER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 
@@ -65,6 +66,34 @@ def decode_master_key(text: str) -> bytes:
         message = f"holds {len(key)} bytes instead of {MASTER_KEY_BYTES}"
         raise ValueError(message)
     return key
+
+
+def decode_peppers(text: str) -> dict[str, bytes]:
+    """Read peppers: `ID:KEY`, with spaces, commas or lines between; a key is as the master key is.
+
+    Raises:
+        ValueError: There is none, or one is not of this form, or two share an id. The message
+            doesn't hold a key.
+
+    """
+    peppers: dict[str, bytes] = {}
+    for entry in text.replace(",", " ").split():
+        pepper_id, _, key = entry.partition(":")
+        if not _PEPPER_ID.fullmatch(pepper_id):
+            message = "has an entry without an id; write ID:KEY, the id in a-z, 0-9, - and _"
+            raise ValueError(message)
+        if pepper_id in peppers:
+            message = f"has two entries with the id {pepper_id}"
+            raise ValueError(message)
+        try:
+            peppers[pepper_id] = decode_master_key(key)
+        except ValueError as error:
+            message = f"has a key, {pepper_id}, that {error}"
+            raise ValueError(message) from None
+    if not peppers:
+        message = "is empty"
+        raise ValueError(message)
+    return peppers
 
 
 def _words(value: object) -> object:

@@ -9,10 +9,14 @@ The tree, whose root one may catch::
     ├── InvalidScope            ├── SessionNotFound      ├── RevisionNotReached
     ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
     ├── InvalidCredentials      ├── UsernameTaken        └── DeadlineExceeded
-    ├── TokenInactive           ├── ServiceAccountNotFound
-    ├── InvalidGrant            ├── ApiKeyNotFound
-    ├── CallerUnauthenticated   ├── ServiceNameTaken
-    └── TokenRequired           └── CertificateNameTaken
+    ├── TokenInactive           ├── FactorNotFound
+    ├── InvalidGrant            ├── FactorLimitReached
+    ├── CallerUnauthenticated   ├── PasskeysNotServed
+    ├── TokenRequired           ├── ServiceAccountNotFound
+    ├── InvalidCode             ├── ApiKeyNotFound
+    ├── InvalidFactor           ├── ServiceNameTaken
+    ├── InvalidChallenge        └── CertificateNameTaken
+    └── InsufficientUserAuthentication
 
 The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
 """
@@ -106,6 +110,32 @@ class TokenRequired(AuthError):
     """The call needs an access token and has none."""
 
 
+class InvalidCode(AuthError):
+    """The one-time code does not allow what it was brought for; the text is for the log alone."""
+
+
+class InvalidFactor(AuthError):
+    """A second factor is wrong or was used before; the text says which, for the log alone."""
+
+
+class InvalidChallenge(AuthError):
+    """The challenge stands for nothing (any more); the text says why, for the log alone."""
+
+
+class InsufficientUserAuthentication(AuthError):
+    """The subject proved who it is too long ago or too weakly (RFC 9470, 3)."""
+
+    max_age: timedelta | None = None
+    """How long ago it may have been; None for any time."""
+    acr = ""
+    """The level of assurance that is wanted; empty for any."""
+
+    def __init__(self, *, max_age: timedelta | None = None, acr: str = "") -> None:
+        super().__init__("the authentication is too old or too weak")
+        self.max_age = max_age
+        self.acr = acr
+
+
 class AccessDenied(AuthError):
     """The caller is known but may not do this."""
 
@@ -126,8 +156,20 @@ class KeyNotFound(AuthError):
     """No such signing key."""
 
 
+class FactorNotFound(AuthError):
+    """The account has no such second factor, or its enrolment has expired."""
+
+
+class FactorLimitReached(AuthError):
+    """The account has as many second factors as it may have."""
+
+
+class PasskeysNotServed(AuthError):
+    """The server has no domain that passkeys could be for."""
+
+
 class UsernameTaken(AuthError):
-    """Another account has this user name."""
+    """Another account has this user name, or one that looks like it."""
 
 
 class ServiceAccountNotFound(AuthError):
@@ -156,6 +198,11 @@ class RetryableError(AuthError):
 
 class TooManyAttempts(RetryableError):
     """The caller or the account has used up its attempts."""
+
+    def __init__(self, kind: str, *, retry_after: timedelta) -> None:
+        """Name the kind of the attempts that are used up, and when there are some again."""
+        super().__init__(kind, retry_after=retry_after)
+        self.kind = kind
 
 
 class Overloaded(RetryableError):

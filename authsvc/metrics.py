@@ -44,6 +44,17 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+        self._throttled = Counter(
+            "authsvc_throttled",
+            "Attempts refused because there were too many.",
+            ("kind",),
+            registry=self._registry,
+        )
+        self._shed = Counter(
+            "authsvc_hashes_shed",
+            "Password hashes refused because the queue was full or too slow.",
+            registry=self._registry,
+        )
         self._observe = {method: seconds.labels(method).observe for method in (*methods, _UNKNOWN)}
         self._count: dict[tuple[str, str], Callable[[], None]] = {}
         self._count_event: dict[tuple[str, str], Callable[[], None]] = {}
@@ -71,6 +82,14 @@ class Metrics:
                 event_type, outcome
             ).inc
         count()
+
+    def count_throttled(self, kind: str) -> None:
+        """Count an attempt that was refused, by the kind of the limit that it met."""
+        self._throttled.labels(kind).inc()
+
+    def count_shed(self) -> None:
+        """Count a password hash that was refused."""
+        self._shed.inc()
 
     def set_hash_queue(self, length: int) -> None:
         """Tell how many password hashes run or wait in this process."""

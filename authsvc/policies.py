@@ -1,12 +1,20 @@
 """From the configuration to the policies of the domain and the limits of the transport."""
 
+from urllib.parse import urlsplit
+
 from pydantic import SecretStr
 
 from authsvc.config import Config
-from authsvc.domain.grants import GrantPolicy
+from authsvc.configuration_values import decode_peppers
+from authsvc.domain.attempts import AttemptLimits
+from authsvc.domain.challenges import CHALLENGE_LIFETIME
+from authsvc.domain.grant_policy import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
-from authsvc.domain.passwords import Argon2Profile
+from authsvc.domain.passkeys import RelyingParty
+from authsvc.domain.password_hashes import Argon2Profile, Peppers
+from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.revocation import CLOCK_BOUND, Lifetimes
+from authsvc.stores.breached_passwords import FileBreachList
 from authsvc.transport.server import Limits
 
 
@@ -49,8 +57,29 @@ def grant_policy(config: Config) -> GrantPolicy:
     )
 
 
+def relying_party(config: Config) -> RelyingParty | None:
+    """Who asks for passkeys; None without a domain to ask for."""
+    if not config.webauthn_rp_id:
+        return None
+    from authsvc.domain.ceremonies import (  # noqa: PLC0415 - costs time and memory
+        Fido2RelyingParty,
+    )
+
+    return Fido2RelyingParty(
+        rp_id=config.webauthn_rp_id,
+        name=config.webauthn_rp_name or config.webauthn_rp_id,
+        origins=config.passkey_origins(),
+        time_to_answer=CHALLENGE_LIFETIME,
+    )
+
+
 def _words(words: tuple[str, ...]) -> frozenset[str] | None:
     return None if "*" in words else frozenset(words)
+
+
+def attempt_limits(config: Config) -> AttemptLimits:
+    """How often may be tried."""
+    return AttemptLimits(per_peer=config.address_failure_limit, logins=config.login_failure_limit)
 
 
 def argon2_profile(config: Config) -> Argon2Profile:
@@ -60,6 +89,28 @@ def argon2_profile(config: Config) -> Argon2Profile:
         memory_cost_kib=config.argon2_memory_cost_kib,
         parallelism=config.argon2_parallelism,
     )
+
+
+def peppers(config: Config) -> Peppers:
+    """Give the keys under which passwords are hashed; the first one is for new hashes."""
+    if config.password_peppers is None:
+        return Peppers()
+    keys = decode_peppers(config.password_peppers.get_secret_value())
+    return Peppers(keys=keys, current=next(iter(keys)))
+
+
+def password_policy(config: Config) -> PasswordPolicy:
+    """Which new passwords are accepted."""
+    return PasswordPolicy(
+        min_length=config.password_min_length,
+        service_names=("authsvc", urlsplit(config.issuer).hostname or ""),
+        breach_list=breach_list(config),
+    )
+
+
+def breach_list(config: Config) -> FileBreachList | None:
+    """Give the list of breached passwords, if there is one."""
+    return FileBreachList(config.breached_passwords) if config.breached_passwords else None
 
 
 def limits(config: Config) -> Limits:

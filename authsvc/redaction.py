@@ -15,12 +15,12 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _JWT = r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,4}"
-_OPAQUE = r"as[rk]_[A-Za-z0-9_-]{8,}"
+_OPAQUE = r"as[rkc]_[A-Za-z0-9_-]{8,}"
 _BEARER = r"(?<=[Bb]earer )[!#-\[\]-~]+"
 _URL_PASSWORD = r"(?<=://)[^\s/@\"]*:[^\s/@\"]+(?=@)"  # noqa: S105 - a pattern, not a password
 _SECRET = re.compile(f"{_JWT}|{_OPAQUE}|{_BEARER}|{_URL_PASSWORD}")
 # Every match of the pattern has one of these in or before it; looking for them is far cheaper.
-_HINTS = ("eyJ", "asr_", "ask_", "earer ", "://")
+_HINTS = ("eyJ", "asr_", "ask_", "asc_", "earer ", "://")
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ they are read, and a certificate without its key, or after its end, would fail e
 
 import os
 import stat
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.utils import CryptographyDeprecationWarning
 
 from authsvc import telemetry
 from authsvc.config import Config, ConfigurationError
@@ -165,8 +167,10 @@ def _gather(read: Callable[[], _Read], faults: list[str]) -> _Read | None:
 def _read_certificates(setting: str, path: Path) -> list[x509.Certificate]:
     text, _ = _read(setting, path)
     try:
-        certificates = x509.load_pem_x509_certificates(text)
-    except (ValueError, x509.InvalidVersion):
+        with warnings.catch_warnings():  # of what RFC 5280 forbids, and a later parser refuses
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            certificates = x509.load_pem_x509_certificates(text)
+    except (ValueError, x509.InvalidVersion, CryptographyDeprecationWarning):
         raise ConfigurationError(f"{setting}: {path} holds no certificate in PEM.") from None
     if len(certificates) != text.count(_BEGIN):  # the parser passes over what has no end
         raise ConfigurationError(f"{setting}: {path} was cut off. Write it anew.")

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 
+from authsvc import policies
 from authsvc.config import Config
 from authsvc.configuration_values import decode_master_key
+from authsvc.domain.password_hashes import Peppers
 from authsvc.errors import StoreUnavailable
+from authsvc.stores.breached_passwords import BreachListDamaged
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 
 SCHEMA_FAULT = "The SQL schema is not up to date. Run `authsvc migrate`."
@@ -17,6 +21,7 @@ SCHEMA_FAULT = "The SQL schema is not up to date. Run `authsvc migrate`."
 
 def store_faults(config: Config) -> Iterator[str]:
     """Say what is wrong with the stores, each fault in a sentence that says what to do."""
+    yield from breach_list_faults(config)
     yield from _sql_faults(config)
     yield from _redis_faults(config)
 
@@ -32,6 +37,7 @@ def _sql_faults(config: Config) -> Iterator[str]:
         elif config.master_key is not None:
             sealer = Sealer(decode_master_key(config.master_key.get_secret_value()))
             SqlKeyStore(engine, sealer).list()
+            yield from pepper_faults(SqlPeppers(engine), policies.peppers(config))
     except StoreUnavailable as error:
         yield f"AUTHSVC_DATABASE_URL: the database does not answer ({error})."
     except WrongMasterKey:
@@ -50,3 +56,33 @@ def _redis_faults(config: Config) -> Iterator[str]:
         yield f"AUTHSVC_REDIS_URL: Redis does not answer ({error})."
     finally:
         redis.close()
+
+
+def breach_list_faults(config: Config) -> Iterator[str]:
+    """Say what is wrong with the list of breached passwords."""
+    breach_list = policies.breach_list(config)
+    if breach_list is None:
+        return
+    try:
+        breach_list.check()
+    except BreachListDamaged as error:
+        yield f"AUTHSVC_BREACHED_PASSWORDS: {error}. Provide the list as docs/operations.md says."
+
+
+def pepper_faults(store: SqlPeppers, peppers: Peppers) -> Iterator[str]:
+    """Say which peppers are not the ones under which stored passwords were hashed.
+
+    Raises:
+        StoreUnavailable: SQL does not answer.
+
+    """
+    for pepper_id in store.changed(peppers.keys):
+        yield (
+            f"AUTHSVC_PASSWORD_PEPPERS: {pepper_id} had another key before. Give the key back, and "
+            "a new key an id of its own."
+        )
+    for pepper_id in store.missing(peppers.keys):
+        yield (
+            f"AUTHSVC_PASSWORD_PEPPERS lacks {pepper_id}, under which passwords were hashed. Add "
+            "it after the first."
+        )

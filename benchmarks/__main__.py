@@ -16,12 +16,14 @@ from benchmarks import (
     crowding,
     harness,
     hashing,
+    importing,
     library,
     memory,
     refreshing,
     report,
     revoking,
     starting,
+    storming,
 )
 from benchmarks.harness import Options
 
@@ -31,11 +33,13 @@ _GROUPS: tuple[ModuleType, ...] = (
     revoking,
     library,
     hashing,
+    storming,
     refreshing,
     memory,
     calling,
     calls,
     starting,
+    importing,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")

@@ -210,6 +210,16 @@ class LoadGenerator:
         """
         return self._run(seconds)["p99"]
 
+    def rate_and_p99(self, seconds: float) -> tuple[float, float]:
+        """Load the server for a while; give the rate, and what `p99` gives.
+
+        Raises:
+            RuntimeError: Calls failed.
+
+        """
+        answer = self._run(seconds)
+        return answer["calls"] / answer["seconds"], answer["p99"]
+
     def _run(self, seconds: float) -> dict[str, float]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None

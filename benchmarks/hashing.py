@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from authn.v1.auth_service_pb2 import LoginRequest, RegisterRequest
 
-from authsvc.domain.passwords import Argon2Profile
+from authsvc.domain.password_hashes import Argon2Profile
 from benchmarks import harness
 from benchmarks.harness import Options
 from benchmarks.measurement import Result, alternate, at_least, at_most, median, ratios

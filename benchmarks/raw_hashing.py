@@ -10,7 +10,7 @@ import time
 
 import argon2
 
-from authsvc.domain.passwords import Argon2Profile
+from authsvc.domain.password_hashes import Argon2Profile
 from benchmarks.harness import PASSWORD
 
 

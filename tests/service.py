@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from authn.v1.account_pb2 import Account
 from authn.v1.account_service_pb2_grpc import AccountServiceStub
-from authn.v1.auth_service_pb2 import LoginRequest, RegisterRequest, RegisterResponse
+from authn.v1.auth_service_pb2 import (
+    CompleteVerificationRequest,
+    LoginRequest,
+    RegisterRequest,
+    RegisterResponse,
+    StartVerificationRequest,
+)
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
+from authn.v1.factor_service_pb2_grpc import FactorServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
 from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
 from authn.v1.session_service_pb2_grpc import SessionServiceStub
@@ -28,6 +36,7 @@ from authsvc.running import App
 from authsvc.stores.sql import migrate
 from authsvc.stores.sql.engine import connect
 from authsvc.system_clock import steady_clock
+from tests.authenticator import RP_ID
 
 PASSWORD = "violet kettle orbits 47 moons"
 CHEAPEST = {"argon2_time_cost": 1, "argon2_memory_cost_kib": 8, "argon2_parallelism": 1}
@@ -58,6 +67,7 @@ class Service:
     token: TokenServiceStub
     session: SessionServiceStub
     account: AccountServiceStub
+    factor: FactorServiceStub
     key: KeyServiceStub
     service_account: ServiceAccountServiceStub
 
@@ -71,6 +81,12 @@ class Service:
         given = {"identifier": identifier, "password": PASSWORD, **fields}
         return self.auth.Login(LoginRequest(**given)).tokens
 
+    def verify_email(self, account: Account) -> None:
+        """Prove that an account's address is its own."""
+        names = {"account_id": account.account_id}
+        asked = self.auth.StartVerification(StartVerificationRequest(email=account.email, **names))
+        self.auth.CompleteVerification(CompleteVerificationRequest(code=asked.code, **names))
+
 
 @contextmanager
 def running(
@@ -83,6 +99,7 @@ def running(
         "redis_url": redis_url,
         "database_url": database_url,
         "master_key": base64.b64encode(bytes(range(32))).decode(),
+        "webauthn_rp_id": RP_ID,
         "read_lease": timedelta(seconds=0.5),
         **CHEAPEST,
         **settings,
@@ -106,6 +123,7 @@ def running(
                 token=TokenServiceStub(channel),
                 session=SessionServiceStub(channel),
                 account=AccountServiceStub(channel),
+                factor=FactorServiceStub(channel),
                 key=KeyServiceStub(channel),
                 service_account=ServiceAccountServiceStub(channel),
             )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authsvc.cli.account_import import import_accounts
 from authsvc.cli.options import DEFAULT_SERVER, Json, Server, Yes
 from authsvc.cli.output import show, show_one
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from authn.v1.account_pb2 import Account
 
 app = typer.Typer(help="Accounts of a running server.", no_args_is_help=True)
+
+app.command("import")(import_accounts)
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT_ID", help="acc_…")]
 _PAGE_SIZE = 1000
@@ -58,6 +61,21 @@ def get(
     with connected(server) as channel:
         answer = AccountServiceStub(channel).GetAccount(GetAccountRequest(account_id=account_id))
     show_one(_row(answer.account), as_json=as_json)
+
+
+@app.command()
+def export(account_id: AccountArgument, *, server: Server = DEFAULT_SERVER) -> None:
+    """Print all that is kept about an account, as JSON."""
+    from authn.v1.account_service_pb2 import ExportAccountRequest  # noqa: PLC0415
+    from authn.v1.account_service_pb2_grpc import AccountServiceStub  # noqa: PLC0415
+    from google.protobuf.json_format import MessageToJson  # noqa: PLC0415
+
+    from authsvc.cli.connection import connected  # noqa: PLC0415
+
+    with connected(server) as channel:
+        request = ExportAccountRequest(account_id=account_id)
+        data = AccountServiceStub(channel).ExportAccount(request)
+    typer.echo(MessageToJson(data, preserving_proto_field_name=True))
 
 
 @app.command("list")
@@ -127,6 +145,23 @@ def delete(
     typer.echo(f"The account is gone as of revision {answer.revision}.")
 
 
+@app.command("reset-factors")
+def reset_factors(
+    account_id: AccountArgument, *, yes: Yes = False, server: Server = DEFAULT_SERVER
+) -> None:
+    """Take away all second factors of somebody who has lost them. Ends their sessions."""
+    from authn.v1.factor_service_pb2 import ResetFactorsRequest  # noqa: PLC0415
+    from authn.v1.factor_service_pb2_grpc import FactorServiceStub  # noqa: PLC0415
+
+    from authsvc.cli.connection import connected  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm("From then on the password alone opens the account. Go on?", abort=True)
+    with connected(server) as channel:
+        answer = FactorServiceStub(channel).ResetFactors(ResetFactorsRequest(account_id=account_id))
+    typer.echo(f"The factors are gone as of revision {answer.revision}.")
+
+
 def _read_password() -> str:
     """Ask for the password, or read the first line of standard input; never an argument."""
     if sys.stdin.isatty():
@@ -142,6 +177,9 @@ def _row(account: "Account") -> dict[str, str]:
         "account_id": account.account_id,
         "username": account.username,
         "email": account.email,
+        "email_verified": "yes" if account.email_verified else "no",
+        "phone_number": account.phone_number,
+        "phone_number_verified": "yes" if account.phone_number_verified else "no",
         "state": AccountState.Name(account.state).removeprefix("ACCOUNT_STATE_"),
         "roles": " ".join(account.roles),
         "create_time": account.create_time.ToJsonString(),

@@ -115,8 +115,8 @@ class _CallDetails(NamedTuple):
     compression: grpc.Compression | None
 
 
-class _OperatorCalls(grpc.UnaryUnaryClientInterceptor):
-    """Gives every call the API key and a deadline."""
+class _OperatorCalls(grpc.UnaryUnaryClientInterceptor, grpc.StreamUnaryClientInterceptor):
+    """Gives every call the API key, and each but a stream a deadline."""
 
     def __init__(self, api_key: str | None) -> None:
         self._metadata = [(_API_KEY_HEADER, api_key)] if api_key else []
@@ -124,12 +124,21 @@ class _OperatorCalls(grpc.UnaryUnaryClientInterceptor):
     def intercept_unary_unary(
         self, continuation: Callable[..., Any], client_call_details: Any, request: Any
     ) -> Any:
-        details = _CallDetails(
-            method=client_call_details.method,
-            timeout=client_call_details.timeout or _TIMEOUT_SECONDS,
-            metadata=[*(client_call_details.metadata or ()), *self._metadata],
-            credentials=client_call_details.credentials,
-            wait_for_ready=client_call_details.wait_for_ready,
-            compression=client_call_details.compression,
+        timeout = client_call_details.timeout or _TIMEOUT_SECONDS
+        return continuation(self._details(client_call_details, timeout), request)
+
+    def intercept_stream_unary(
+        self, continuation: Callable[..., Any], client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        details = self._details(client_call_details, client_call_details.timeout)
+        return continuation(details, request_iterator)
+
+    def _details(self, given: Any, timeout: float | None) -> _CallDetails:
+        return _CallDetails(
+            method=given.method,
+            timeout=timeout,
+            metadata=[*(given.metadata or ()), *self._metadata],
+            credentials=given.credentials,
+            wait_for_ready=given.wait_for_ready,
+            compression=given.compression,
         )
-        return continuation(details, request)

@@ -67,7 +67,7 @@ def _print_event(event: "Event") -> None:
 def validate_typed(request: "Message") -> None:
     """Hold what was typed against the rules of the contract."""
     from authsvc.errors import InvalidRequest  # noqa: PLC0415
-    from authsvc.transport.interceptors import validate  # noqa: PLC0415
+    from authsvc.transport.validation import validate  # noqa: PLC0415
 
     try:
         validate(request)

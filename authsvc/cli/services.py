@@ -30,7 +30,9 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The service's
 Scopes = Annotated[list[str] | None, typer.Option("--scope", help="A scope; may be repeated.")]
 Certificates = Annotated[
     list[str] | None,
-    typer.Option("--certificate", help="SPIFFE URI or DNS name of its certificate; repeatable."),
+    typer.Option(
+        "--certificate-name", help="SPIFFE ID or DNS name in its certificate; may be repeated."
+    ),
 ]
 PublicKeys = Annotated[
     list[Path] | None,

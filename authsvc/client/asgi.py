@@ -1,13 +1,20 @@
 """Lets requests into ASGI applications by their access token, with or without a framework."""
 
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from datetime import timedelta
 from importlib import import_module
 from math import ceil
 from typing import Any
 
-from authsvc.client.bearer import borne, current_claims, token_of
+from authsvc.client.bearer import borne, current_claims, step_up, token_of
 from authsvc.client.verifier import Verifier
-from authsvc.errors import AuthError, InsufficientScope, RetryableError, TokenRequired
+from authsvc.errors import (
+    AuthError,
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    RetryableError,
+    TokenRequired,
+)
 from authsvc.verify.claims import Claims
 
 __all__ = ["AuthMiddleware", "current_claims", "require"]
@@ -30,19 +37,28 @@ class AuthMiddleware:
         *,
         required_scopes: Collection[str] = (),
         public_paths: Collection[str] = (),
+        max_age: timedelta | None = None,
+        acr: str = "",
     ) -> None:
         """Surround `app`; requests to `public_paths`, each spelled in full, need no token."""
         self._app = app
         self._verifier = verifier
         self._required_scopes = required_scopes
         self._public_paths = frozenset(public_paths)
+        self._max_age = max_age
+        self._acr = acr
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         claims = None
         if scope["type"] != "lifespan" and scope["path"] not in self._public_paths:
             try:
-                claims = await _verify(self._verifier, scope, self._required_scopes)
+                claims = await self._verifier.verify_async(
+                    _token(scope),
+                    required_scopes=self._required_scopes,
+                    max_age=self._max_age,
+                    acr=self._acr,
+                )
             except AuthError as error:
                 await _refuse(scope, send, *_answer(error, self._required_scopes))
                 return
@@ -53,13 +69,17 @@ class AuthMiddleware:
             borne.reset(before)
 
 
-def require(verifier: Verifier, *scopes: str) -> Callable[[Any], Awaitable[Claims]]:
+def require(
+    verifier: Verifier, *scopes: str, max_age: timedelta | None = None, acr: str = ""
+) -> Callable[[Any], Awaitable[Claims]]:
     """Make a dependency for FastAPI that gives the claims, as in `Depends(require(v, "read"))`."""
     http_exception = import_module("starlette.exceptions").HTTPException
 
     async def claims(connection: Any) -> Claims:
         try:
-            return await _verify(verifier, connection.scope, scopes)
+            return await verifier.verify_async(
+                _token(connection.scope), required_scopes=scopes, max_age=max_age, acr=acr
+            )
         except AuthError as error:
             status, headers = _answer(error, scopes)
             raise http_exception(status, headers=headers) from error
@@ -69,11 +89,10 @@ def require(verifier: Verifier, *scopes: str) -> Callable[[Any], Awaitable[Claim
     return claims
 
 
-async def _verify(verifier: Verifier, scope: Scope, scopes: Collection[str]) -> Claims:
-    headers = [
-        value.decode("latin-1") for key, value in scope["headers"] if key == b"authorization"
-    ]
-    return await verifier.verify_async(token_of(headers), required_scopes=scopes)
+def _token(scope: Scope) -> str:
+    return token_of(
+        [value.decode("latin-1") for key, value in scope["headers"] if key == b"authorization"]
+    )
 
 
 def _answer(error: AuthError, scopes: Collection[str]) -> tuple[int, dict[str, str]]:
@@ -83,6 +102,8 @@ def _answer(error: AuthError, scopes: Collection[str]) -> tuple[int, dict[str, s
     if isinstance(error, InsufficientScope):
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
         return 403, {"WWW-Authenticate": challenge}
+    if isinstance(error, InsufficientUserAuthentication):
+        return 401, {"WWW-Authenticate": step_up(error)}
     if isinstance(error, TokenRequired):
         return 401, {"WWW-Authenticate": "Bearer"}
     return 401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}

@@ -6,6 +6,7 @@ as long as the call is served.
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -31,10 +32,12 @@ class _Interceptor:
         *,
         required_scopes: Mapping[str, Collection[str]] | None = None,
         public: Collection[str] = (),
+        max_age: timedelta | None = None,
+        acr: str = "",
     ) -> None:
         """Let calls in by the rules of `Rules`."""
         self._verifier = verifier
-        self._rules = Rules(required_scopes or {}, public)
+        self._rules = Rules(required_scopes or {}, public, max_age, acr)
 
 
 class AuthInterceptor(_Interceptor, grpc.ServerInterceptor):
@@ -69,7 +72,12 @@ class AuthInterceptor(_Interceptor, grpc.ServerInterceptor):
             return None
         scopes = self._rules.required_scopes.get(method, ())
         try:
-            return self._verifier.verify(token_in(context), required_scopes=scopes)
+            return self._verifier.verify(
+                token_in(context),
+                required_scopes=scopes,
+                max_age=self._rules.max_age,
+                acr=self._rules.acr,
+            )
         except AuthError as error:
             refused = refusal(error)
         context.set_trailing_metadata(refused.trailers)
@@ -113,7 +121,12 @@ class AioAuthInterceptor(_Interceptor, grpc.aio.ServerInterceptor):
             return None
         scopes = self._rules.required_scopes.get(method, ())
         try:
-            return await self._verifier.verify_async(token_in(context), required_scopes=scopes)
+            return await self._verifier.verify_async(
+                token_in(context),
+                required_scopes=scopes,
+                max_age=self._rules.max_age,
+                acr=self._rules.acr,
+            )
         except AuthError as error:
             refused = refusal(error)
         await context.abort(refused.code, refused.text, refused.trailers)

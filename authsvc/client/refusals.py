@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
 import grpc
 
-from authsvc.client.bearer import token_of
-from authsvc.errors import AuthError, InsufficientScope, RetryableError
+from authsvc.client.bearer import step_up, token_of
+from authsvc.errors import (
+    AuthError,
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    RetryableError,
+)
 
 _PUSHBACK = "grpc-retry-pushback-ms"
 """Tells gRPC's own retries how long to wait (gRFC A6)."""
@@ -27,6 +33,10 @@ def refusal(error: AuthError) -> Refusal:
     """Tell of an error; whatever is wrong with a token, the caller hears the same."""
     if isinstance(error, InsufficientScope):
         return Refusal(grpc.StatusCode.PERMISSION_DENIED, "The token lacks a required scope.")
+    if isinstance(error, InsufficientUserAuthentication):
+        text = "A more recent or a stronger authentication is needed."
+        trailers = (("www-authenticate", step_up(error)),)
+        return Refusal(grpc.StatusCode.UNAUTHENTICATED, text, trailers)
     if isinstance(error, RetryableError):
         pause = str(ceil(error.retry_after.total_seconds() * 1000))
         return Refusal(
@@ -43,6 +53,10 @@ class Rules:
     """By full name, as in `/orders.v1.OrderService/GetOrder`."""
     public: Collection[str] = ()
     """The full names of methods that need no token."""
+    max_age: timedelta | None = None
+    """How long ago the subject of a token may have proved who it is; None for any time."""
+    acr: str = ""
+    """The level that a token must reach, `aal1` or `aal2`; empty for any."""
 
     def __post_init__(self) -> None:
         """Refuse a method that is both."""

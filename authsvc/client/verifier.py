@@ -32,6 +32,7 @@ from authsvc.errors import (
     TokenDefect,
     TokenInactive,
 )
+from authsvc.verify.assurance import require_authentication
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
 from authsvc.verify.verifier import TokenVerifier
@@ -163,7 +164,13 @@ class Verifier:
         return self._feed.revision
 
     def verify(
-        self, token: str, audience: str | None = None, required_scopes: Collection[str] = ()
+        self,
+        token: str,
+        audience: str | None = None,
+        required_scopes: Collection[str] = (),
+        *,
+        max_age: timedelta | None = None,
+        acr: str = "",
     ) -> Claims:
         """Give the claims of an active token. No call is made unless it names an unknown key.
 
@@ -171,9 +178,12 @@ class Verifier:
             token: The access token.
             audience: Whom it must be for, if not the verifier's own.
             required_scopes: Scopes that it must all have.
+            max_age: How long ago its subject may have proved who it is; None for any time.
+            acr: The level that it must reach, `aal1` or `aal2`; empty for any.
 
         Raises:
             TokenInactive: It is not active.
+            InsufficientUserAuthentication: It is active and too old or too weak (RFC 9470).
             InsufficientScope: It lacks a scope.
             StaleRevocations: Too little is known to say so.
             StoreUnavailable: It names a key that is not known, and the server can't be asked.
@@ -181,12 +191,12 @@ class Verifier:
         """
         try:
             try:
-                claims = self._check(token, audience, required_scopes)
+                claims = self._check(token, audience, required_scopes, max_age, acr)
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 self._keys.ask_again()
-                claims = self._check(token, audience, required_scopes)
+                claims = self._check(token, audience, required_scopes, max_age, acr)
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -194,17 +204,23 @@ class Verifier:
         return claims
 
     async def verify_async(
-        self, token: str, audience: str | None = None, required_scopes: Collection[str] = ()
+        self,
+        token: str,
+        audience: str | None = None,
+        required_scopes: Collection[str] = (),
+        *,
+        max_age: timedelta | None = None,
+        acr: str = "",
     ) -> Claims:
         """Do as `verify`; if the server must be asked for a key, the event loop goes on."""
         try:
             try:
-                claims = self._check(token, audience, required_scopes)
+                claims = self._check(token, audience, required_scopes, max_age, acr)
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 await asyncio.to_thread(self._keys.ask_again)
-                claims = self._check(token, audience, required_scopes)
+                claims = self._check(token, audience, required_scopes, max_age, acr)
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -220,7 +236,14 @@ class Verifier:
         claims = self.verify(token, audience, required_scopes)
         return Verdict(claims, revision, staleness, staleness > self._max_staleness)
 
-    def _check(self, token: str, audience: str | None, required_scopes: Collection[str]) -> Claims:
+    def _check(
+        self,
+        token: str,
+        audience: str | None,
+        required_scopes: Collection[str],
+        max_age: timedelta | None,
+        acr: str,
+    ) -> Claims:
         # The order matters: what is read after the look at the clock is at least as new.
         now = since_boot()
         if now - self._feed.heard_at > self._max_staleness_seconds:
@@ -229,8 +252,11 @@ class Verifier:
         claims = self._cache.read(token, keys=ring)
         wall = time.time()
         steady = self._booted_at + now  # a step of the wall's clock only puts it forward
-        self._tokens.judge(claims, audience=audience or self._audience, now=max(wall, steady))
+        now = max(wall, steady)
+        self._tokens.judge(claims, audience=audience or self._audience, now=now)
         self._feed.index.judge(claims)
+        if max_age is not None or acr:
+            require_authentication(claims, max_age=max_age, acr=acr, now=now)
         if required_scopes and not set(claims.scopes).issuperset(required_scopes):
             raise InsufficientScope
         return claims

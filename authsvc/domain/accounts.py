@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from authsvc.domain.addresses import Address, AddressKind
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
 
@@ -33,6 +34,39 @@ class Account:
     create_time: datetime
     update_time: datetime
     password_change_time: datetime | None
+    has_second_factor: bool = False
+    """True if it opens no session by one factor alone. Only `FactorStore` and its like change it,
+    with the epoch."""
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+
+    def addresses(self) -> tuple[Address, ...]:
+        """Give the present addresses, verified or not."""
+        email, number = self.email, self.phone_number
+        return (
+            *([Address(AddressKind.EMAIL, email)] if email is not None else ()),
+            *([Address(AddressKind.PHONE_NUMBER, number)] if number is not None else ()),
+        )
+
+    def verified_addresses(self) -> tuple[Address, ...]:
+        """Give the present addresses that were proven to be those of the account."""
+        verified = {
+            AddressKind.EMAIL: self.email_verified,
+            AddressKind.PHONE_NUMBER: self.phone_number_verified,
+        }
+        return tuple(address for address in self.addresses() if verified[address.kind])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whose an address is, as far as it matters to whoever sends a code there."""
+
+    account_id: AccountId
+    epoch: int
+    address: Address
+    """The present one, as the account named it."""
+    is_active: bool
+    has_password: bool
 
 
 class _Unchanged(Enum):
@@ -49,6 +83,9 @@ class AccountChange:
 
     username: str | _Unchanged = UNCHANGED
     email: str | _Unchanged | None = UNCHANGED
+    phone_number: str | _Unchanged | None = UNCHANGED
+    verified: AddressKind | _Unchanged = UNCHANGED
+    """The kind of address that the account has proven to be its own."""
     roles: tuple[str, ...] | _Unchanged = UNCHANGED
     state: AccountState | _Unchanged = UNCHANGED
     password_hash: str | _Unchanged = field(default=UNCHANGED, repr=False)
@@ -70,12 +107,24 @@ class AccountStore(Protocol):
     Fails closed: StoreUnavailable, and then nothing was written.
     """
 
-    def create(self, account: Account) -> None:
+    def create(self, account: Account, *, must_look_new: bool = False) -> None:
         """Keep a new account.
 
-        Raises:
-            UsernameTaken: Another account has this user name, in any case of its letters.
+        Args:
+            account: The account.
+            must_look_new: Whether a user name is refused that looks like another's; MUST be
+                atomic, so that of two which are made at once one is refused.
 
+        Raises:
+            UsernameTaken: Another account has this user name (`names.canonical`), or one that
+                looks like it.
+
+        """
+
+    def has_look_alike(self, username: str) -> bool:
+        """Say whether an account has this user name or one that looks like it.
+
+        Names look alike by `names.skeleton`.
         """
 
     def find(self, account_id: AccountId) -> Account | None:
@@ -84,8 +133,17 @@ class AccountStore(Protocol):
     def find_by_identifier(self, identifier: str) -> Account | None:
         """Give the account that logs in by this user name or, with an `@`, e-mail address.
 
-        Compared without regard to case. Of the accounts that name an address, the one that has
-        verified it counts, else the one that named it first.
+        Compared by `names.canonical`. An address leads to the account that has verified it and to
+        no other.
+        """
+
+    def find_addressee(
+        self, address: Address, *, account_id: AccountId | None = None
+    ) -> Addressee | None:
+        """Give the account that has verified an address; there is at most one.
+
+        With an account named give that one, if it has any address of the kind. The work MUST be the
+        same whether or not there is one.
         """
 
     def change(
@@ -96,8 +154,12 @@ class AccountStore(Protocol):
         now: datetime,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
+        code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account; MUST be atomic with the revocation that it journals.
+
+        Another address is not verified, and voids the account's one-time codes. The code of
+        `code_hash` is used up; MUST be atomic with the change.
 
         Returns:
             The account as it is now, and the revocation if `end_tokens` was given.
@@ -105,11 +167,12 @@ class AccountStore(Protocol):
         Raises:
             AccountNotFound: No such account, or its epoch is not the expected one.
             UsernameTaken: Another account has the new user name.
+            InvalidCode: The code is used or void, or another account has verified the address.
 
         """
 
     def delete(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
-        """Remove an account and journal the end of its tokens, atomically.
+        """Remove an account with its codes and journal the end of its tokens, atomically.
 
         Raises:
             AccountNotFound: No such account.

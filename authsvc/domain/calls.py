@@ -1,5 +1,6 @@
 """Who makes a call, and until when it can be answered. Identity is an argument, never ambient."""
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,9 @@ from authsvc.domain.events import Event, EventType
 from authsvc.domain.identifiers import AccountId
 from authsvc.errors import AccessDenied, InvalidAudience, TokenRequired
 from authsvc.verify.claims import Claims
+
+_SUBNET = 64
+"""Bits of an IPv6 address that tell one household from another (RFC 6177)."""
 
 PUBLIC_CLIENT = "public"
 """The client id where no calling service was authenticated."""
@@ -55,6 +59,26 @@ class Call:
             succeeded=not failure,
             reason=failure or note,
         )
+
+    def origin(self, ip_address: str) -> str:
+        """Give the address that a person's attempts count for.
+
+        Args:
+            ip_address: The person's address as the caller tells it; believed of a calling service
+                alone. An IPv6 address counts by its /64, of which anybody has all.
+
+        """
+        is_service = self.client_id != PUBLIC_CLIENT
+        address = ip_address if is_service and ip_address else self.peer
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:  # a Unix socket's peer
+            return address
+        if isinstance(found, ipaddress.IPv4Address):
+            return str(found)
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found.packed[:8] + bytes(8), _SUBNET)))
 
     def holds(self, scope: str) -> bool:
         """Say whether the calling service or the account that calls holds a scope."""

@@ -12,9 +12,24 @@ class EventType(Enum):
     ACCOUNT_UPDATED = "account.updated"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_EXPORTED = "account.exported"
     ACCOUNT_DELETED = "account.deleted"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an event's name
+    FACTOR_OFFERED = "factor.offered"
+    """The secret of an authenticator app was told; it counts for nothing yet."""
+    FACTOR_ENROLLED = "factor.enrolled"
+    FACTOR_DELETED = "factor.deleted"
+    FACTORS_RESET = "factors.reset"
+    FACTOR_USED = "factor.used"
+    PASSKEY_CLONE_SUSPECTED = "passkey.clone_suspected"
+    RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
+    LOGIN_CHALLENGED = "login.challenged"
+    PASSWORD_RESET_STARTED = "password_reset.started"  # noqa: S105 - an event's name
+    PASSWORD_RESET = "password_reset.completed"  # noqa: S105 - an event's name
+    VERIFICATION_STARTED = "verification.started"
+    ADDRESS_VERIFIED = "verification.completed"
     LOGIN = "login"
+    ATTEMPTS_EXHAUSTED = "attempts.exhausted"
     SESSION_REFRESHED = "session.refreshed"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105 - an event's name
     SESSION_REVOKED = "session.revoked"

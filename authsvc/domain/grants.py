@@ -3,12 +3,14 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
+from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.grant_policy import GrantPolicy
 from authsvc.domain.identifiers import SessionId, account_partition, new_session_id
 from authsvc.domain.refresh_tokens import (
     NONCE_BYTES,
@@ -19,16 +21,15 @@ from authsvc.domain.refresh_tokens import (
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.sessions import ClientInfo, RotationOutcome, Session, SessionStore
 from authsvc.domain.tokens import TokenIssuer
-from authsvc.errors import InvalidAudience, InvalidCredentials, InvalidGrant, InvalidScope
-
-RESERVED_SCOPES = "authsvc."
-"""Scopes that begin so rule over authsvc itself."""
-
-MAX_SCOPE_CHARACTERS = 2_048
-"""Of all scopes of a grant: with the most roles an account has, a token stays within 8 KiB."""
-
-ADMINISTRATOR = "authsvc.admin"
-"""The role of an account that may ask for reserved scopes."""
+from authsvc.errors import (
+    InsufficientUserAuthentication,
+    InvalidCredentials,
+    InvalidGrant,
+    TokenDefect,
+    TokenInactive,
+    TokenRequired,
+)
+from authsvc.verify.assurance import AAL2, acr_of, reaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class GrantRequest:
     audience: str = ""
     scopes: tuple[str, ...] = ()
     client: ClientInfo = field(default_factory=ClientInfo)
+    acr: str = ""
+    """The level that the session must reach at least; empty for any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,49 +54,6 @@ class Tokens:
     session_id: SessionId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantPolicy:
-    """What may be asked for, and how long a session lasts."""
-
-    default_audience: str
-    audiences: frozenset[str] | None
-    """For whom tokens are issued; None means for whoever is named."""
-    scopes: frozenset[str] | None
-    """What any account may ask for; None means everything that is not reserved."""
-    idle_lifetime: timedelta
-    absolute_lifetime: timedelta
-    sessions_per_account: int
-
-    def audience(self, requested: str) -> str:
-        """Give the audience of a grant.
-
-        Raises:
-            InvalidAudience: Tokens are not issued for it.
-
-        """
-        audience = requested or self.default_audience
-        if self.audiences is not None and audience not in self.audiences | {self.default_audience}:
-            raise InvalidAudience(audience)
-        return audience
-
-    def check_scopes(self, requested: Sequence[str], roles: Sequence[str]) -> None:
-        """Accept the scopes that an account with these roles asks for.
-
-        Raises:
-            InvalidScope: One of them may not be granted, or a token could not hold them all.
-
-        """
-        if len(" ".join(requested)) > MAX_SCOPE_CHARACTERS:
-            raise InvalidScope("too long together")
-        for scope in requested:
-            if scope.startswith(RESERVED_SCOPES):
-                granted = ADMINISTRATOR in roles
-            else:
-                granted = self.scopes is None or scope in self.scopes
-            if not granted:
-                raise InvalidScope(scope)
-
-
 class Grants:
     """Opens sessions and continues them."""
 
@@ -104,6 +64,7 @@ class Grants:
         codec: RefreshTokenCodec,
         issuer: TokenIssuer,
         revoker: Revoker,
+        devices: KnownDevices,
         policy: GrantPolicy,
         record: EventSink,
         clock: Clock,
@@ -112,6 +73,7 @@ class Grants:
         self._codec = codec
         self._issuer = issuer
         self._revoker = revoker
+        self._devices = devices
         self._policy = policy
         self._record = record
         self._clock = clock
@@ -128,18 +90,39 @@ class Grants:
         self._policy.check_scopes(request.scopes, roles)
 
     def open(
-        self, call: Call, account: Account, request: GrantRequest, *, amr: tuple[str, ...]
+        self,
+        call: Call,
+        account: Account,
+        request: GrantRequest,
+        *,
+        amr: tuple[str, ...],
+        auth_time: datetime | None = None,
     ) -> Tokens:
-        """Open a new session for an account that has just proven itself.
+        """Open a new session for an account that has proven itself, with all the factors it has.
+
+        Whatever leads here: an account with a second factor gets no session without it (P-MFA-3).
+        From now on the account knows the device.
+
+        Args:
+            call: Who asks.
+            account: For whom.
+            request: For what.
+            amr: How the account has proven itself.
+            auth_time: When it has; None for just now.
 
         Raises:
+            InsufficientUserAuthentication: The second factor or the wanted level is missing.
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
             InvalidCredentials: The account was closed or changed meanwhile.
             StoreUnavailable: Nothing was opened.
 
         """
+        wanted = AAL2 if account.has_second_factor else request.acr
+        if not reaches(acr_of(amr), wanted):
+            raise InsufficientUserAuthentication(acr=wanted)
         self.check(call, request, roles=account.roles)
+        self._devices.remember(account, request.client)
         nonce = secrets.token_bytes(NONCE_BYTES)
         now = self._clock()
         session = Session(
@@ -155,7 +138,7 @@ class Grants:
             nonce_hash=hash_nonce(nonce),
             generation=0,
             create_time=now,
-            auth_time=now,
+            auth_time=auth_time or now,
             last_use_time=now,
             idle_lifetime=self._policy.idle_lifetime,
             absolute_expire_time=now + self._policy.absolute_lifetime,
@@ -166,6 +149,42 @@ class Grants:
             raise InvalidCredentials(detail)
         self._end_oldest(call, account, ended)
         return self._issue(session, nonce, now)
+
+    def renew(
+        self,
+        call: Call,
+        account: Account,
+        *,
+        methods: tuple[str, ...] = (),
+        auth_time: datetime | None = None,
+    ) -> Tokens:
+        """Open a new session in the place of the one that made the call, which a change has ended.
+
+        Args:
+            call: The call; the new session is for the same.
+            account: The account after the change.
+            methods: How more was proven than at the login.
+            auth_time: When everything was proven anew; None if that is still the login.
+
+        Raises:
+            TokenRequired: No account calls.
+            TokenInactive: The account was closed or changed meanwhile.
+            StoreUnavailable: Nothing was opened.
+
+        """
+        claims = call.claims
+        if claims is None:
+            raise TokenRequired
+        try:
+            return self.open(
+                call,
+                account,
+                GrantRequest(audience=claims.audience, scopes=claims.scopes),
+                amr=tuple(dict.fromkeys((*claims.amr, *methods))),
+                auth_time=auth_time or datetime.fromtimestamp(claims.authenticated_at, UTC),
+            )
+        except InvalidCredentials:
+            raise TokenInactive(TokenDefect.EPOCH) from None
 
     def refresh(self, call: Call, refresh_token: str) -> Tokens:
         """Exchange a refresh token for its one successor and a new access token.

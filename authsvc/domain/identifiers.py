@@ -23,10 +23,14 @@ SessionId = NewType("SessionId", str)
 TokenId = NewType("TokenId", str)
 """The `jti`: 16 bytes, base64url; the first is the partition."""
 
+FactorId = NewType("FactorId", str)
+"""`fac_` and the 32 hexadecimal digits of a UUIDv7."""
+
 KeyId = NewType("KeyId", str)
 """The `kid`: an RFC 7638 thumbprint."""
 
 _ACCOUNT_PREFIX = "acc_"
+_FACTOR_PREFIX = "fac_"
 _SERVICE_ACCOUNT_PREFIX = "svc_"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -34,6 +38,11 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 def new_account_id() -> AccountId:
     """A fresh account id; ids sort in the order in which they were made."""
     return AccountId(_ACCOUNT_PREFIX + uuid7().hex)
+
+
+def new_factor_id() -> FactorId:
+    """A fresh factor id; ids sort in the order in which they were made."""
+    return FactorId(_FACTOR_PREFIX + uuid7().hex)
 
 
 def new_service_account_id() -> ServiceAccountId:

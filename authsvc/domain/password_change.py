@@ -1,15 +1,15 @@
 """Changing a password: it proves the old one, and ends all that the old one had opened."""
 
-from typing import NoReturn
-
 from authsvc.domain.accounts import Account, AccountChange, AccountStore, EndTokens
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
-from authsvc.domain.grants import GrantRequest, Grants, Tokens
+from authsvc.domain.grants import Grants, Tokens
 from authsvc.domain.login import PASSWORD
-from authsvc.domain.passwords import PasswordPolicy, Passwords
+from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.passwords import Passwords
+from authsvc.domain.reauthentication import own_account, require_second_factor
 from authsvc.domain.revocation import Revoker
 from authsvc.errors import AccountNotFound, InvalidCredentials
 
@@ -46,25 +46,28 @@ class PasswordChange:
 
         Raises:
             TokenRequired: No account calls.
+            TokenInactive: Its token has died meanwhile.
+            InsufficientUserAuthentication: It logged in without its second factor.
             InvalidCredentials: The current password is wrong, or was changed meanwhile.
             PasswordRejected: The new password breaks the policy.
             TooManyAttempts: Nothing was hashed.
             Overloaded: Nothing was hashed.
 
         """
-        account = self._accounts.find(call.own_account())
-        if account is None or call.claims is None:
-            detail = "the account is gone"
-            raise InvalidCredentials(detail)
+        account = own_account(call, self._accounts)
+        require_second_factor(call, account, now=self._clock().timestamp())
         names = (account.username, account.email or "")
-        self._password_policy.check(new, field="new_password", names=names)
-        with self._attempts.own_password(account.username):
-            stored = account.password_hash
-            if not self._passwords.verify(current, stored, time_left=call.time_left()):
-                self._fail(call, account)
+        self._password_policy.check(
+            new,
+            field="new_password",
+            names=names,
+            has_second_factor=account.has_second_factor,
+        )
+        self._prove(call, account, current)
         account, revision = self._replace(call, account, new)
-        request = GrantRequest(audience=call.claims.audience, scopes=call.claims.scopes)
-        tokens = self._grants.open(call, account, request, amr=PASSWORD)
+        # Of two factors only one was proven anew: then the login is still when both were.
+        auth_time = None if account.has_second_factor else self._clock()
+        tokens = self._grants.renew(call, account, methods=PASSWORD, auth_time=auth_time)
         self._record(
             call.event(
                 EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=tokens.session_id
@@ -94,9 +97,20 @@ class PasswordChange:
             raise InvalidCredentials(detail) from None
         return changed, self._revoker.put_in_force(revocation)
 
-    def _fail(self, call: Call, account: Account) -> NoReturn:
-        reason = "wrong password"
-        self._record(
-            call.event(EventType.PASSWORD_CHANGED, subject=account.account_id, failure=reason)
-        )
-        raise InvalidCredentials(reason)
+    def _prove(self, call: Call, account: Account, current: str) -> None:
+        try:
+            with self._attempts.own_password(account):
+                self._check(call, account, current)
+        except InvalidCredentials as error:
+            subject = account.account_id
+            self._record(
+                call.event(EventType.PASSWORD_CHANGED, subject=subject, failure=str(error))
+            )
+            raise
+
+    def _check(self, call: Call, account: Account, current: str) -> None:
+        stored = account.password_hash
+        if not self._passwords.verify(current, stored, time_left=call.time_left()):
+            usable = stored is None or self._passwords.is_acceptable(stored)
+            detail = "wrong password" if usable else "unacceptable hash"
+            raise InvalidCredentials(detail)

@@ -10,8 +10,10 @@ from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.login import PASSWORD, Login
-from authsvc.domain.passwords import PasswordPolicy, Passwords
-from authsvc.errors import AccessDenied, UsernameTaken
+from authsvc.domain.names import is_reserved
+from authsvc.domain.password_policy import PasswordPolicy
+from authsvc.domain.passwords import Passwords
+from authsvc.errors import AccessDenied, FieldViolation, InvalidRequest, UsernameTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class NewAccount:
     email: str | None
     password: str | None = field(repr=False)
     roles: tuple[str, ...] = ()
+    phone_number: str | None = None
 
 
 class Registration:
@@ -57,7 +60,8 @@ class Registration:
 
         Raises:
             AccessDenied: Registration is closed.
-            UsernameTaken: Another account has the user name.
+            InvalidRequest: The user name is reserved.
+            UsernameTaken: Another account has the user name, or one that looks like it.
             PasswordRejected: The password breaks the policy.
             InvalidAudience: Tokens are not issued for the audience.
             InvalidScope: A scope may not be granted.
@@ -68,13 +72,15 @@ class Registration:
         if not self._is_open:
             detail = "registration is closed"
             raise AccessDenied(detail)
+        if is_reserved(new.username):
+            raise InvalidRequest(FieldViolation("username", "It is reserved; choose another."))
         self._grants.check(call, request, roles=())
-        with self._attempts.registration(peer=call.peer):
-            account = self.create(call, new)
+        with self._attempts.registration(call, request.client):
+            account = self._create(call, new, must_look_new=True)
         return account, self._login.open_session(call, account, request, amr=PASSWORD)
 
     def create(self, call: Call, new: NewAccount) -> Account:
-        """Make an account without logging it in.
+        """Make an account without logging it in, by whatever name that nobody has.
 
         Raises:
             UsernameTaken: Another account has the user name.
@@ -82,10 +88,13 @@ class Registration:
             Overloaded: Nothing was hashed.
 
         """
+        return self._create(call, new, must_look_new=False)
+
+    def _create(self, call: Call, new: NewAccount, *, must_look_new: bool) -> Account:
         if new.password is not None:
             names = (new.username, new.email or "")
             self._password_policy.check(new.password, field="password", names=names)
-        if self._accounts.find_by_identifier(new.username) is not None:
+        if self._is_taken(new.username, must_look_new=must_look_new):
             raise UsernameTaken
         now = self._clock()
         account = Account(
@@ -100,10 +109,17 @@ class Registration:
             create_time=now,
             update_time=now,
             password_change_time=now if new.password is not None else None,
+            phone_number=new.phone_number,
         )
-        self._accounts.create(account)
+        self._accounts.create(account, must_look_new=must_look_new)
         self._record(call.event(EventType.ACCOUNT_CREATED, subject=account.account_id))
         return account
+
+    def _is_taken(self, username: str, *, must_look_new: bool) -> bool:
+        """Look before the password is hashed for nothing; what counts is `AccountStore.create`."""
+        if must_look_new:
+            return self._accounts.has_look_alike(username)
+        return self._accounts.find_by_identifier(username) is not None
 
     def _hash(self, call: Call, password: str | None) -> str | None:
         if password is None:

@@ -6,7 +6,7 @@ from authsvc.domain.calling_service import CallingService, Proof
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
-from authsvc.domain.grants import MAX_SCOPE_CHARACTERS
+from authsvc.domain.grant_policy import MAX_SCOPE_CHARACTERS
 from authsvc.domain.identifiers import account_partition, new_session_id
 from authsvc.domain.tokens import AccessToken, ServiceGrant, TokenIssuer
 from authsvc.errors import CallerUnauthenticated, InvalidScope

@@ -17,14 +17,19 @@ class Bucket:
     limit: int
     """Attempts in a window."""
     window: timedelta
-    """Begins with the first attempt."""
+    """Begins with the first attempt, and ends early when all have been given back."""
+    wait: timedelta | None = None
+    """What to tell of an empty one, if its attempts are given back long before its window ends."""
 
 
 class Throttle(Protocol):
     """Counts attempts. Fails closed: StoreUnavailable, and then there is no attempt."""
 
-    def reserve(self, buckets: Sequence[Bucket], *, now: datetime) -> None:
+    def reserve(self, buckets: Sequence[Bucket], *, now: datetime) -> Sequence[int]:
         """Take one attempt from each bucket, or from none; exact under any parallelism.
+
+        Returns:
+            How many are taken of each bucket, this one included.
 
         Raises:
             TooManyAttempts: A bucket is empty; it says for how long.

@@ -5,6 +5,7 @@ While this worker holds a read lease it knows by itself what was revoked; else i
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
@@ -12,6 +13,7 @@ from authsvc.domain.keys import Keys
 from authsvc.domain.replica import RevocationReplica
 from authsvc.domain.revocation import RevocationMarks, TokenMarks, TokenNames
 from authsvc.errors import InsufficientScope, RevisionNotReached, TokenDefect, TokenInactive
+from authsvc.verify.assurance import require_authentication
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
 from authsvc.verify.verifier import TokenVerifier
@@ -78,11 +80,15 @@ class TokenChecker:
         audience: str = "",
         required_scopes: Iterable[str] = (),
         min_revision: int = 0,
+        max_age: timedelta | None = None,
+        acr: str = "",
     ) -> Verdict:
         """Check an access token.
 
         Raises:
             TokenInactive: It is not active, for whatever cause.
+            InsufficientUserAuthentication: It is active, and its subject proved who it is longer
+                ago than `max_age` or less surely than `acr`.
             InsufficientScope: It is active and lacks a required scope.
             RevisionNotReached: `min_revision` lies in the future.
             StoreUnavailable: It may be either.
@@ -97,6 +103,9 @@ class TokenChecker:
             if isinstance(result, TokenInactive):
                 raise result
             verdict = Verdict(result.claims, self.reach(min_revision, result.revision))
+        if max_age is not None or acr:
+            now = self._clock().timestamp()
+            require_authentication(verdict.claims, max_age=max_age, acr=acr, now=now)
         if required_scopes:
             _require_scopes(verdict.claims, required_scopes)
         return verdict

@@ -24,6 +24,7 @@ from authsvc.domain.identifiers import (
 )
 from authsvc.domain.sessions import Session
 from authsvc.domain.signing_keys import SigningKey
+from authsvc.verify.assurance import acr_of
 from authsvc.verify.keyring import lower_s
 
 
@@ -78,7 +79,7 @@ class TokenIssuer:
             "scope": " ".join(session.scopes),
             "roles": list(session.roles),
             "amr": list(session.amr),
-            "acr": _AAL1,
+            "acr": acr_of(session.amr),
             "auth_time": int(session.auth_time.timestamp()),
             "epoch": session.epoch,
         }
@@ -176,7 +177,3 @@ def _with_low_s(text: str) -> str:
     """Of the two good signatures of a token, give the one that `verify/` accepts."""
     signing_input, _, signature = text.rpartition(".")
     return f"{signing_input}.{encode_id(lower_s(decode_id(signature)))}"
-
-
-_AAL1 = "aal1"
-"""One factor (NIST SP 800-63B-4, 2.1)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from authsvc.domain.calls import Call
 from authsvc.domain.events import EventSink, EventType
@@ -61,11 +61,15 @@ class Verification:
         audience: str = "",
         required_scopes: Iterable[str] = (),
         min_revision: int = 0,
+        max_age: timedelta | None = None,
+        acr: str = "",
     ) -> Verdict:
         """Check an access token for an audience that the caller may ask about.
 
         Raises:
             TokenInactive: It is not active, for whatever cause.
+            InsufficientUserAuthentication: It is active, and its subject proved who it is longer
+                ago than `max_age` or less surely than `acr`.
             InsufficientScope: It is active and lacks a required scope.
             RevisionNotReached: `min_revision` lies in the future.
             StoreUnavailable: It may be any.
@@ -78,6 +82,8 @@ class Verification:
             audience=audience,
             required_scopes=required_scopes,
             min_revision=min_revision,
+            max_age=max_age,
+            acr=acr,
         )
 
     def verify_many(

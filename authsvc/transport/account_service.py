@@ -1,21 +1,37 @@
 """AccountService: between its messages and the account directory, registration and passwords."""
 
+from collections.abc import Iterator
+
 import grpc
 from authn.v1 import account_service_pb2 as pb
 from authn.v1.account_service_pb2_grpc import AccountServiceServicer
 
+from authsvc.domain import opaque_string
 from authsvc.domain.account_directory import AccountDirectory
+from authsvc.domain.account_export import AccountExport
+from authsvc.domain.account_import import AccountImport
 from authsvc.domain.accounts import UNCHANGED, AccountChange
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.password_change import PasswordChange
-from authsvc.domain.passwords import MAX_PASSWORD_BYTES, PasswordPolicy
+from authsvc.domain.password_policy import (
+    MAX_PASSWORD_BYTES,
+    MIN_LENGTH_WITH_SECOND_FACTOR,
+    PasswordPolicy,
+)
 from authsvc.domain.registration import NewAccount, Registration
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.transport.context import current_call
-from authsvc.transport.messages import account_message, token_set
+from authsvc.transport.imported_rows import take_rows
+from authsvc.transport.messages import (
+    account_message,
+    factor_message,
+    session_message,
+    timestamp,
+    token_set,
+)
 from authsvc.transport.pages import PageTokens, page_size
 
-_CHANGEABLE = frozenset(("username", "email", "roles"))
+_CHANGEABLE = frozenset(("username", "email", "phone_number", "roles"))
 
 
 class AccountService(AccountServiceServicer):
@@ -25,15 +41,19 @@ class AccountService(AccountServiceServicer):
         self,
         *,
         directory: AccountDirectory,
+        account_import: AccountImport,
+        account_export: AccountExport,
         registration: Registration,
         password_change: PasswordChange,
         password_policy: PasswordPolicy,
         page_key: bytes,
     ) -> None:
         self._directory = directory
+        self._import = account_import
+        self._export = account_export
         self._registration = registration
         self._password_change = password_change
-        self._password_policy = password_policy
+        self._policy_message = _policy_message(password_policy)
         self._pages = PageTokens(page_key, method="ListAccounts")
 
     def GetAccount(
@@ -50,6 +70,7 @@ class AccountService(AccountServiceServicer):
             email=request.email or None,
             password=request.password or None,
             roles=tuple(request.roles),
+            phone_number=request.phone_number or None,
         )
         account = self._registration.create(current_call(), new)
         return pb.CreateAccountResponse(account=account_message(account))
@@ -103,26 +124,51 @@ class AccountService(AccountServiceServicer):
         revision = self._directory.delete(current_call(), AccountId(request.account_id))
         return pb.DeleteAccountResponse(revision=revision)
 
+    def ExportAccount(
+        self, request: pb.ExportAccountRequest, _: grpc.ServicerContext
+    ) -> pb.ExportAccountResponse:
+        data = self._export.collect(current_call(), request.account_id)
+        return pb.ExportAccountResponse(
+            collect_time=timestamp(data.collect_time),
+            account=account_message(data.account),
+            sessions=map(session_message, data.sessions),
+            factors=map(factor_message, data.factors),
+            recovery_codes_left=data.recovery_codes_left,
+        )
+
+    def ImportAccounts(
+        self, request_iterator: Iterator[pb.ImportAccountsRequest], _: grpc.ServicerContext
+    ) -> pb.ImportAccountsResponse:
+        return take_rows(request_iterator, lambda rows: self._import.take(current_call(), rows))
+
     def GetPasswordPolicy(
         self, _request: pb.GetPasswordPolicyRequest, _: grpc.ServicerContext
     ) -> pb.GetPasswordPolicyResponse:
-        return pb.GetPasswordPolicyResponse(
-            min_length=self._password_policy.min_length,
-            max_bytes=MAX_PASSWORD_BYTES,
-            blocklist_enforced=False,
-        )
+        return self._policy_message
 
 
 def _change(request: pb.UpdateAccountRequest) -> AccountChange:
     """Read what the mask names (AIP-134)."""
     paths = frozenset(request.update_mask.paths)
     if not paths or paths - _CHANGEABLE:
-        rule = "It must name one or more of username, email and roles."
+        rule = "It must name one or more of username, email, phone_number and roles."
         raise InvalidRequest(FieldViolation("update_mask", rule))
     if "username" in paths and not request.username:
         raise InvalidRequest(FieldViolation("username", "An account needs a user name."))
     return AccountChange(
         username=request.username if "username" in paths else UNCHANGED,
         email=(request.email or None) if "email" in paths else UNCHANGED,
+        phone_number=(request.phone_number or None) if "phone_number" in paths else UNCHANGED,
         roles=tuple(sorted(request.roles)) if "roles" in paths else UNCHANGED,
+    )
+
+
+def _policy_message(policy: PasswordPolicy) -> pb.GetPasswordPolicyResponse:
+    return pb.GetPasswordPolicyResponse(
+        min_length=policy.min_length,
+        min_length_with_second_factor=MIN_LENGTH_WITH_SECOND_FACTOR,
+        max_bytes=MAX_PASSWORD_BYTES,
+        blocklist_enforced=True,
+        breach_list_enforced=policy.breach_list is not None,
+        normalization_profile=opaque_string.PROFILE_NAME,
     )

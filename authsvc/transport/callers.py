@@ -115,9 +115,7 @@ class Callers:
         self, metadata: Mapping[str, str], certificate: ClientCertificate | None, assertion: str
     ) -> CallingService | None:
         """Give the service that the credentials prove, but for access tokens."""
-        service = None
-        if certificate is not None:
-            service = self._services.by_certificate(certificate)
+        service = None if certificate is None else self._services.by_certificate(certificate)
         api_key = metadata.get(API_KEY)
         if api_key is not None:
             service = united(service, self._services.by_api_key(api_key))

@@ -10,22 +10,27 @@ The order, from the outside in, and why:
 6. the request itself: did it parse, does it keep the rules of the contract;
 7. the servicer.
 
-A stream is surrounded like any call while it begins; from then on it is in the hands of `Streams`,
-which counts it when it ends. The deadline is for the beginning alone.
+A stream of responses is surrounded like any call while it begins; from then on it is in the hands
+of `Streams`, which counts it when it ends. The deadline is for the beginning alone.
+
+Of a stream of requests each message is surrounded like a call: whoever lost the right to make it
+is not heard to the end. It has a thread of its own, but works under the gate only from a message's
+coming until the next one is waited for; how long that may be is in `transport/requests.py`.
 """
 
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
-import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from authsvc import telemetry
+from authsvc.domain.calls import Call
 from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.errors import (
     AccessDenied,
@@ -43,18 +48,20 @@ from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
 from authsvc.transport.gate import Gate
 from authsvc.transport.peer_certificates import client_certificate
-from authsvc.transport.status import internal_status, status_of
+from authsvc.transport.requests import Cut, RequestStreams, time_heard
+from authsvc.transport.status import cancelled_status, internal_status, status_of
 from authsvc.transport.streams import Streams
+from authsvc.transport.validation import MALFORMED, validate
 from authsvc.transport.written import serialize
 
 CORRELATION_ID = "x-correlation-id"
 _CORRELATION_ID_FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _PRINTABLE = re.compile(r"[ -~\t]*")
-_MALFORMED = object()
 
 _log = telemetry.get_logger("authsvc.transport")
 
 Behaviour = Callable[..., Any]
+_TimeLeft = Callable[[grpc.ServicerContext], Callable[[], timedelta]]
 if TYPE_CHECKING:  # at run time the class takes no parameters
     Handler = grpc.RpcMethodHandler[Any, Any]
 
@@ -81,6 +88,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._max_metadata_bytes = max_metadata_bytes
         # Calls are let in once their message is there: who sends none holds only a thread.
         self._gate = Gate(concurrency)
+        self._request_streams = RequestStreams()
         self._handlers: dict[str, Handler] = {}
 
     def intercept_service(
@@ -115,6 +123,12 @@ class CallInterceptor(grpc.ServerInterceptor):
                 self._begin_with(name, rule, inner.unary_stream),
                 request_deserializer=_lenient(deserialize),
                 response_serializer=None,  # a response is written once for all who are sent it
+            )
+        if inner.stream_unary is not None and deserialize is not None:
+            return grpc.stream_unary_rpc_method_handler(
+                self._take_with(name, rule, inner.stream_unary),
+                request_deserializer=_lenient(deserialize),
+                response_serializer=serialize,
             )
         message = f"{method} is of a kind that is not served"
         raise ValueError(message)
@@ -155,7 +169,46 @@ class CallInterceptor(grpc.ServerInterceptor):
         begin.experimental_non_blocking = True  # type: ignore[attr-defined]  # read by grpcio
         return begin
 
+    def _take_with(self, name: str, rule: AccessRule, behaviour: Behaviour) -> Behaviour:
+        def take(messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+            code = "OK"
+            try:
+                set_call(self._let_in(rule, None, context, time_heard))
+                with (
+                    self._request_streams.place(),
+                    closing(self._admit_each(rule, messages, context)) as admitted,
+                ):
+                    return behaviour(admitted, context)
+            except Cut:
+                code, status = "CANCELLED", cancelled_status()
+            except Exception as error:  # noqa: BLE001 - as above
+                status = _tell(name, error)
+                code = status.code.name
+            finally:
+                self._metrics.count(name, code)
+            return _abort(context, status)
+
+        return take
+
+    def _admit_each(
+        self, rule: AccessRule, messages: Iterator[Any], context: grpc.ServicerContext
+    ) -> Generator[Any]:
+        with closing(self._request_streams.read(messages)) as requests:
+            for request in requests:
+                with self._gate:  # until the next message is asked for
+                    call = self._let_in(rule, None, context, time_heard)
+                    validate(request)
+                    set_call(call)
+                    yield request
+
     def _admit(self, rule: AccessRule, request: Any, context: grpc.ServicerContext) -> None:
+        call = self._let_in(rule, request, context, self._time_left)
+        validate(request)
+        set_call(call)
+
+    def _let_in(
+        self, rule: AccessRule, request: Any, context: grpc.ServicerContext, time_left: _TimeLeft
+    ) -> Call:
         telemetry.correlation_id.set("")
         metadata = self._read_metadata(context)
         correlation_id = metadata.get(CORRELATION_ID, "")
@@ -163,17 +216,15 @@ class CallInterceptor(grpc.ServerInterceptor):
             # It only tells calls apart, so it needs no system call.
             correlation_id = f"{random.getrandbits(64):016x}"
         telemetry.correlation_id.set(correlation_id)
-        time_left = self._time_left(context)
         call, is_service = self._callers.identify(
             context.peer(),
             metadata,
-            time_left=time_left,
+            time_left=time_left(context),
             certificate=self._certificate(context),
             assertion=rule.assertion(request),
         )
         rule.admit(call, is_service=is_service)
-        validate(request)
-        set_call(call)
+        return call
 
     def _check_caller(self, rule: AccessRule, context: grpc.ServicerContext) -> None:
         """Let a caller pass that was admitted before, if it still would be."""
@@ -218,29 +269,6 @@ class CallInterceptor(grpc.ServerInterceptor):
 _METADATA_RULE = "It must appear once and hold printable ASCII only."
 
 
-def validate(request: Any) -> None:
-    """Hold a request against the rules of the contract.
-
-    Raises:
-        InvalidRequest: It did not parse, or breaks rules; every field that does is named.
-
-    """
-    if request is _MALFORMED:
-        raise InvalidRequest(FieldViolation("", "The request is not a valid protobuf message."))
-    violations = protovalidate.collect_violations(request)
-    if violations:
-        raise InvalidRequest(*map(_violation, violations))
-
-
-def _violation(violation: protovalidate.Violation) -> FieldViolation:
-    path = ""
-    for element in violation.proto.field.elements if violation.proto.field else ():
-        path += ("." if path else "") + element.field_name
-        if element.subscript is not None and element.subscript.field == "index":
-            path += f"[{element.subscript.value}]"
-    return FieldViolation(path, violation.proto.message)
-
-
 def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
     """Let what does not parse reach the interceptor, where grpc would answer INTERNAL."""
 
@@ -248,7 +276,7 @@ def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
         try:
             return deserialize(data)
         except DecodeError:
-            return _MALFORMED
+            return MALFORMED
 
     return lenient
 

@@ -1,10 +1,13 @@
 """Between the messages of the contract and the values of the domain."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from authn.v1.account_pb2 import Account as AccountMessage
 from authn.v1.account_pb2 import AccountState as AccountStateMessage
+from authn.v1.auth_service_pb2 import MfaChallenge as MfaChallengeMessage
+from authn.v1.factor_pb2 import Factor as FactorMessage
+from authn.v1.factor_pb2 import FactorType as FactorTypeMessage
 from authn.v1.key_pb2 import Key as KeyMessage
 from authn.v1.key_pb2 import KeyState as KeyStateMessage
 from authn.v1.revocation_pb2 import Revocation as RevocationMessage
@@ -19,11 +22,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc.domain.accounts import Account, AccountState
 from authsvc.domain.api_keys import ApiKey
+from authsvc.domain.factors import Factor, FactorType
 from authsvc.domain.grants import Tokens
 from authsvc.domain.keys import KeyStanding, KeyState
 from authsvc.domain.revocation import Revocation
+from authsvc.domain.second_factor import MfaChallenge
 from authsvc.domain.service_accounts import ServiceAccount, ServiceAccountState
 from authsvc.domain.sessions import ClientInfo, Session
+from authsvc.verify.assurance import acr_of
 from authsvc.verify.claims import Claims
 from authsvc.verify.revocations import RevocationKind
 
@@ -42,6 +48,10 @@ _SERVICE_ACCOUNT_STATES = {
     ServiceAccountState.DISABLED: ServiceAccountStateMessage.SERVICE_ACCOUNT_STATE_DISABLED,
 }
 
+_FACTOR_TYPES = {
+    FactorType.TOTP: FactorTypeMessage.FACTOR_TYPE_TOTP,
+    FactorType.PASSKEY: FactorTypeMessage.FACTOR_TYPE_PASSKEY,
+}
 _REVOCATION_KINDS = {
     RevocationKind.TOKEN: RevocationKindMessage.REVOCATION_KIND_TOKEN,
     RevocationKind.SESSION: RevocationKindMessage.REVOCATION_KIND_SESSION,
@@ -55,6 +65,13 @@ def timestamp(moment: datetime) -> Timestamp:
     return Timestamp(seconds=int(moment.timestamp()), nanos=moment.microsecond * 1000)
 
 
+def moment(message: Timestamp) -> datetime:
+    """Read a moment, to the microsecond."""
+    return datetime.fromtimestamp(message.seconds, UTC) + timedelta(
+        microseconds=message.nanos // 1000
+    )
+
+
 def token_set(tokens: Tokens) -> TokenSet:
     """Write the tokens of a session."""
     return TokenSet(
@@ -64,6 +81,16 @@ def token_set(tokens: Tokens) -> TokenSet:
         access_token_expire_time=timestamp(tokens.access_token_expire_time),
         refresh_token_expire_time=timestamp(tokens.refresh_token_expire_time),
         session_id=tokens.session_id,
+    )
+
+
+def mfa_challenge(challenge: MfaChallenge) -> MfaChallengeMessage:
+    """Write what is due before a session is opened."""
+    return MfaChallengeMessage(
+        challenge_token=challenge.token,
+        expire_time=timestamp(challenge.expire_time),
+        factor_types=[_FACTOR_TYPES[kind] for kind in challenge.factor_types],
+        passkey_request_options=challenge.passkey_request_options,
     )
 
 
@@ -100,6 +127,7 @@ def session_claims(session: Session) -> TokenClaims:
         expire_time=timestamp(session.expire_time),
         auth_time=timestamp(session.auth_time),
         amr=session.amr,
+        acr=acr_of(session.amr),
         epoch=session.epoch,
     )
 
@@ -116,9 +144,24 @@ def account_message(account: Account) -> AccountMessage:
         create_time=timestamp(account.create_time),
         update_time=timestamp(account.update_time),
         epoch=account.epoch,
+        phone_number=account.phone_number or "",
+        phone_number_verified=account.phone_number_verified,
     )
     if account.password_change_time is not None:
         message.password_change_time.CopyFrom(timestamp(account.password_change_time))
+    return message
+
+
+def factor_message(factor: Factor) -> FactorMessage:
+    """Write a second factor, without what proves it."""
+    message = FactorMessage(
+        factor_id=factor.factor_id,
+        type=_FACTOR_TYPES[factor.type],
+        display_name=factor.display_name,
+        create_time=timestamp(factor.create_time),
+    )
+    if factor.last_use_time is not None:
+        message.last_use_time.CopyFrom(timestamp(factor.last_use_time))
     return message
 
 

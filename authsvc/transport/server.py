@@ -12,6 +12,8 @@ from authn.v1 import (
     account_service_pb2_grpc,
     auth_service_pb2,
     auth_service_pb2_grpc,
+    factor_service_pb2,
+    factor_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
     service_account_service_pb2,
@@ -28,9 +30,11 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from authsvc.transport import native
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
+from authsvc.transport.factor_service import FactorService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
+from authsvc.transport.requests import REQUEST_STREAMS
 from authsvc.transport.service_account_service import ServiceAccountService
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
@@ -42,6 +46,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (token_service_pb2, "TokenService"),
         (session_service_pb2, "SessionService"),
         (account_service_pb2, "AccountService"),
+        (factor_service_pb2, "FactorService"),
         (key_service_pb2, "KeyService"),
         (service_account_service_pb2, "ServiceAccountService"),
     )
@@ -68,6 +73,7 @@ class Servicers:
     token: TokenService
     session: SessionService
     account: AccountService
+    factor: FactorService
     key: KeyService
     service_account: ServiceAccountService
     health: Health
@@ -125,6 +131,7 @@ def build_server(
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(servicers.token, server)
     session_service_pb2_grpc.add_SessionServiceServicer_to_server(servicers.session, server)
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
+    factor_service_pb2_grpc.add_FactorServiceServicer_to_server(servicers.factor, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
     service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server(
         servicers.service_account, server
@@ -136,7 +143,8 @@ def build_server(
 
 
 def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transport) -> grpc.Server:
-    threads = CONCURRENCY if transport == "native" else _GRPCIO_THREADS
+    native_threads = CONCURRENCY + REQUEST_STREAMS
+    threads = native_threads if transport == "native" else _GRPCIO_THREADS
     executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
     options = limits.channel_options()
     if transport == "native":

@@ -86,6 +86,26 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_TOKEN_REQUIRED,
         "The call needs an access token in the metadata authorization: Bearer ….",
     ),
+    errors.InvalidCode: ErrorSpec(
+        Code.UNAUTHENTICATED,
+        ErrorReason.ERROR_REASON_INVALID_CODE,
+        "The code is not valid; ask for a new one.",
+    ),
+    errors.InvalidFactor: ErrorSpec(
+        Code.UNAUTHENTICATED,
+        ErrorReason.ERROR_REASON_INVALID_FACTOR,
+        "The second factor is wrong or was used before.",
+    ),
+    errors.InvalidChallenge: ErrorSpec(
+        Code.UNAUTHENTICATED,
+        ErrorReason.ERROR_REASON_INVALID_CHALLENGE,
+        "The challenge is not valid; begin again.",
+    ),
+    errors.InsufficientUserAuthentication: ErrorSpec(
+        Code.UNAUTHENTICATED,
+        ErrorReason.ERROR_REASON_INSUFFICIENT_USER_AUTHENTICATION,
+        "A more recent or a stronger authentication is needed; log in anew.",
+    ),
     errors.AccessDenied: ErrorSpec(
         Code.PERMISSION_DENIED,
         ErrorReason.ERROR_REASON_ACCESS_DENIED,
@@ -111,10 +131,25 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_KEY_NOT_FOUND,
         "There is no such signing key.",
     ),
+    errors.FactorNotFound: ErrorSpec(
+        Code.NOT_FOUND,
+        ErrorReason.ERROR_REASON_FACTOR_NOT_FOUND,
+        "There is no such second factor, or its enrolment has expired.",
+    ),
+    errors.FactorLimitReached: ErrorSpec(
+        Code.FAILED_PRECONDITION,
+        ErrorReason.ERROR_REASON_FACTOR_LIMIT_REACHED,
+        "The account has as many second factors as it may have.",
+    ),
+    errors.PasskeysNotServed: ErrorSpec(
+        Code.UNIMPLEMENTED,
+        ErrorReason.ERROR_REASON_UNIMPLEMENTED,
+        "Passkeys are not set up on this server: AUTHSVC_WEBAUTHN_RP_ID is empty.",
+    ),
     errors.UsernameTaken: ErrorSpec(
         Code.ALREADY_EXISTS,
         ErrorReason.ERROR_REASON_USERNAME_TAKEN,
-        "Another account has this user name.",
+        "Another account has this user name or one that looks like it.",
     ),
     errors.ServiceAccountNotFound: ErrorSpec(
         Code.NOT_FOUND,
@@ -177,7 +212,7 @@ INTERNAL = ErrorSpec(
 
 def status_of(error: AuthError) -> grpc.Status:
     """Give the status that tells a caller of an error, and nothing that it must not know."""
-    return _status(SPECS.get(type(error), INTERNAL), _details(error))
+    return _status(SPECS.get(type(error), INTERNAL), _details(error), **_metadata(error))
 
 
 def internal_status(correlation_id: str) -> grpc.Status:
@@ -189,6 +224,11 @@ def stopping_status() -> grpc.Status:
     """Give the status that ends a stream when its server stops."""
     message = "The server is stopping; call again."
     return rpc_status.to_status(Status(code=Code.UNAVAILABLE, message=message))
+
+
+def cancelled_status() -> grpc.Status:
+    """Give the status of a call that nobody waits for any more."""
+    return rpc_status.to_status(Status(code=Code.CANCELLED, message="The call was cut."))
 
 
 def reason_of(error: AuthError) -> ErrorReason.ValueType:
@@ -213,6 +253,17 @@ def _details(error: AuthError) -> list[Message]:
     if isinstance(error, errors.RetryableError):
         return [_retry_info(error.retry_after)]
     return []
+
+
+def _metadata(error: AuthError) -> dict[str, str]:
+    if not isinstance(error, errors.InsufficientUserAuthentication):
+        return {}
+    max_age = error.max_age
+    wanted = {
+        "acr": error.acr,
+        "max_age": "" if max_age is None else f"{max_age.total_seconds():.0f}",
+    }
+    return {name: value for name, value in wanted.items() if value}
 
 
 def _violation(violation: FieldViolation) -> BadRequest.FieldViolation:

@@ -50,6 +50,8 @@ class TokenService(TokenServiceServicer):
             audience=request.audience,
             required_scopes=request.required_scopes,
             min_revision=request.min_revision,
+            max_age=request.max_age.ToTimedelta() if request.HasField("max_age") else None,
+            acr=request.acr,
         )
         revision = pb.VerifyTokenResponse(revision=verdict.revision)
         return self._answer.of(verdict.claims) + revision.SerializeToString()

@@ -69,6 +69,7 @@ def test_p_11_help_imports_nothing_heavy() -> None:
         ("keys", "rotate"),
         ("accounts", "list"),
         ("accounts", "create", "ada"),
+        ("accounts", "export", "acc_" + "0" * 32),
         ("sessions", "list", "acc_" + "0" * 32),
         ("demo",),
         ("healthcheck",),

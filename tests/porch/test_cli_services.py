@@ -50,7 +50,7 @@ def test_a_service_is_looked_after_from_its_first_day_to_its_last(data: Path) ->
     jwk.write_text(json.dumps(JWKS["EdDSA"]))
     for step in (
         ("create", "orders", "--method", "*", "--audience", "*", "--public-key", str(jwk)),
-        ("allow", "orders", "--scope", "a", "--certificate", "spiffe://corp.example/orders"),
+        ("allow", "orders", "--scope", "a", "--certificate-name", "spiffe://corp.example/orders"),
         ("create-key", "orders", "--scope", "a", "--lifetime", "90d", "--display-name", "ci"),
         ("disable", "orders"),
     ):

@@ -77,6 +77,43 @@ def test_p_cfg_1_the_native_transport_off_loopback_needs_a_mesh() -> None:
     assert not _faults(transport="native", listen="0.0.0.0:50051", tls_terminated_by_mesh=True)
 
 
+@pytest.mark.parametrize(
+    ("rp_id", "origins"),
+    [
+        ("", ()),
+        ("example.com", ()),
+        ("example.com", ("https://example.com", "https://a.b.example.com:8443")),
+        ("localhost", ("http://localhost:3000", "https://localhost")),
+    ],
+)
+def test_p_cfg_1_pages_that_may_use_passkeys(rp_id: str, origins: tuple[str, ...]) -> None:
+    assert _faults(webauthn_rp_id=rp_id, webauthn_origins=origins) == []
+
+
+@pytest.mark.parametrize(
+    ("rp_id", "origin", "fault"),
+    [
+        ("", "https://example.com", "without AUTHSVC_WEBAUTHN_RP_ID"),
+        ("example.com", "http://example.com", "is not encrypted"),
+        ("example.com", "https://badexample.com", "is neither AUTHSVC_WEBAUTHN_RP_ID nor under it"),
+        ("example.com", "https://com", "is neither AUTHSVC_WEBAUTHN_RP_ID nor under it"),
+        ("example.com", "https://example.com/", "is no origin"),
+        ("example.com", "https://Example.com", "is no origin"),
+        ("example.com", "*", "is no origin"),
+    ],
+)
+def test_p_cfg_1_pages_that_may_not_use_passkeys(rp_id: str, origin: str, fault: str) -> None:
+    (found,) = _faults(webauthn_rp_id=rp_id, webauthn_origins=(origin,))
+    assert found.startswith("AUTHSVC_WEBAUTHN_ORIGINS")
+    assert fault in found
+
+
+@pytest.mark.parametrize("rp_id", ["Example.com", "https://example.com", "example.com.", "a..b"])
+def test_p_cfg_1_what_is_no_domain_is_not_taken_for_one(rp_id: str) -> None:
+    with pytest.raises(ConfigurationError, match="AUTHSVC_WEBAUTHN_RP_ID"):
+        load(webauthn_rp_id=rp_id)
+
+
 def test_p_cfg_1_a_sound_production_configuration_has_no_fault() -> None:
     assert _faults() == []
     assert _faults(listen="0.0.0.0:50051", tls_terminated_by_mesh=True) == []
@@ -91,6 +128,33 @@ def test_p_cfg_1_each_insecure_setting_alone_is_one_fault(name: str) -> None:
 
     assert len(found) == 1
     assert sentence in found[0]
+
+
+def test_p_cfg_1_lanes_of_argon2_need_memory_each() -> None:
+    cheap = {"mode": "dev", "argon2_memory_cost_kib": 31}
+    (fault,) = _faults(**cheap, argon2_parallelism=4)
+    assert "AUTHSVC_ARGON2_PARALLELISM" in fault
+    assert _faults(**cheap, argon2_parallelism=3) == []
+
+
+@pytest.mark.parametrize(
+    ("peppers", "fault"),
+    [
+        (" ", "AUTHSVC_PASSWORD_PEPPERS is empty"),
+        (GOOD_KEY, "an entry without an id"),
+        (f"K1:{GOOD_KEY}", "an entry without an id"),
+        ("k1:c2hvcnQ=", "k1, that holds 5 bytes"),
+        ("k1:", "k1, that holds 0 bytes"),
+        (f"k:{GOOD_KEY},k:{GOOD_KEY}", "two entries with the id k"),
+        (f"k1:{GOOD_KEY}\nk2:{'61' * 32}", "k2, that is not random"),
+    ],
+    ids=["none", "no id", "capitals", "short", "no key", "twice", "typed"],
+)
+def test_p_cfg_1_peppers_that_protect_nothing_do_not_start(peppers: str, fault: str) -> None:
+    (told,) = _faults(password_peppers=peppers)
+    assert fault in told
+    assert GOOD_KEY not in told
+    assert "c2hv" not in told
 
 
 def test_p_cfg_1_all_insecure_settings_are_named_together() -> None:

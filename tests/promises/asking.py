@@ -1,5 +1,7 @@
 """What the tests of the promises ask a service, and how they read its answers."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import grpc
@@ -8,6 +10,7 @@ from authn.v1.token_pb2 import TokenClaims, TokenSet
 from authn.v1.token_service_pb2 import VerifyTokenRequest
 
 from tests.service import Service, reason
+from tests.stores.races import at_once
 
 
 class Pair(NamedTuple):
@@ -56,10 +59,30 @@ def is_dead(service: Service, tokens: TokenSet) -> bool:
 
 def events(service: Service, kind: str) -> int:
     """Count the security events of a kind so far, as the metrics do."""
-    body = b"".join(
-        service.app.http_application()(
-            {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}, lambda *_: lambda _: None
-        )
-    ).decode()
-    lines = [line for line in body.splitlines() if line.startswith("authsvc_events_total{")]
+    lines = [
+        line for line in metrics(service).splitlines() if line.startswith("authsvc_events_total{")
+    ]
     return sum(int(float(line.split()[-1])) for line in lines if f'type="{kind}"' in line)
+
+
+def metrics(service: Service) -> str:
+    """Give all metrics."""
+    environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}
+    answer = service.app.http_application()(environment, lambda *_: lambda _: None)
+    return b"".join(answer).decode()
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """Give the reason for which a call is refused; "" if it is not."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return reason(error)
+    return ""
+
+
+def reasons(calls: list[Callable[[], object]]) -> list[str]:
+    """Call all at once; give the reason for which each is refused."""
+    outcomes = at_once([partial(refusal, call) for call in calls])
+    assert all(isinstance(outcome, str) for outcome in outcomes)
+    return [str(outcome) for outcome in outcomes]

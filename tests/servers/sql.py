@@ -110,11 +110,14 @@ def mariadb_server() -> Iterator[Server]:
     with _directory() as home:
         data, socket = home / "data", home / "s"
         login = "--auth-root-authentication-method=normal"
-        _run([install, "--no-defaults", f"--datadir={data}", login])
+        # Its own: a server that starts clears away what others keep in the directory for all.
+        scratch = f"--tmpdir={home}"
+        _run([install, "--no-defaults", f"--datadir={data}", scratch, login])
         command: list[str | Path] = [
             server,
             "--no-defaults",
             f"--datadir={data}",
+            scratch,
             f"--socket={socket}",
         ]
         options = ["--skip-networking", "--innodb-buffer-pool-size=32M", f"--pid-file={home}/pid"]

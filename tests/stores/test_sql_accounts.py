@@ -41,7 +41,7 @@ def test_an_account_comes_back_as_it_was_to_the_microsecond(
     ],
 )
 def test_every_string_is_kept_exactly(store: SqlAccountStore, account: Account, email: str) -> None:
-    account = replace(account, email=email)
+    account = replace(account, email=email, email_verified=True)
 
     store.create(account)
 
@@ -96,16 +96,24 @@ def test_the_names_of_different_letters_are_different(
 def test_an_account_is_found_by_name_or_address_in_any_case(
     store: SqlAccountStore, account: Account, identifier: str
 ) -> None:
+    account = replace(account, email_verified=True)
+
     store.create(account)
 
     assert store.find_by_identifier(identifier) == account
 
 
-@pytest.mark.parametrize("identifier", ["", "%", "alice ", "bob", "alice@example.com "])
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        *("", "%", "alice ", "bob", "alice@example.com ", "alice@exa\uff4dple.com", "alice@"),
+        *("\uff41lice", "alice\0", "alicé", "al1ce", "a.lice@example.com", "alice+x@example.com"),
+    ],
+)
 def test_what_names_no_account_finds_none(
     store: SqlAccountStore, account: Account, identifier: str
 ) -> None:
-    store.create(account)
+    store.create(replace(account, email_verified=True))
 
     assert store.find_by_identifier(identifier) is None
 
@@ -126,21 +134,78 @@ def test_of_accounts_with_one_address_the_one_that_verified_it_counts(
     assert store.find_by_identifier("alice@example.com") == verified
 
 
-def test_of_accounts_with_one_unverified_address_the_first_that_named_it_counts(
+def test_an_address_that_nobody_has_verified_leads_to_no_account(
+    store: SqlAccountStore, account: Account
+) -> None:
+    store.create(account)
+    assert store.find_by_identifier("alice@example.com") is None
+    store.create(replace(account, account_id=new_account_id(), username="bob"))
+    assert store.find_by_identifier("alice@example.com") is None
+    assert store.find_by_identifier("alice") == account
+
+
+@pytest.mark.parametrize("name", ["Alice", "alice", "ALLCE", "a1ice", "aIice"])
+def test_p_pw_3_a_name_that_must_look_new_is_refused_if_it_does_not(
+    store: SqlAccountStore, account: Account, name: str
+) -> None:
+    store.create(account)
+    newcomer = replace(account, account_id=new_account_id(), username=name)
+
+    assert store.has_look_alike(name)
+    with pytest.raises(UsernameTaken):
+        store.create(newcomer, must_look_new=True)
+    assert store.find(newcomer.account_id) is None
+
+
+@pytest.mark.parametrize("name", ["alic", "alicea", "allc", "allce0", "bob", "z", "a"])
+def test_p_pw_3_a_name_that_looks_like_no_other_is_free(
+    store: SqlAccountStore, account: Account, name: str
+) -> None:
+    store.create(account, must_look_new=True)
+    assert not store.has_look_alike(name)
+    store.create(replace(account, account_id=new_account_id(), username=name), must_look_new=True)
+
+
+def test_p_pw_3_an_administrator_may_give_any_name_that_nobody_has(
     store: SqlAccountStore, account: Account, now: datetime
 ) -> None:
-    latecomer = replace(account, email=None)
-    first = replace(account, account_id=new_account_id(), username="bob")
-    store.create(latecomer)
-    store.create(first)
+    first, second, third = (new_account_id() for _ in range(3))
+    store.create(replace(account, account_id=first, username="alice"), must_look_new=True)
+    store.create(replace(account, account_id=second, username="allce"))
+    store.create(replace(account, account_id=third, username="bob"))
+    store.change(third, AccountChange(username="al1ce"), now=now)
 
-    store.change(
-        latecomer.account_id,
-        AccountChange(email=account.email),
-        now=now + timedelta(microseconds=1),
-    )
+    for number, name in enumerate(("alice", "allce", "al1ce")):
+        found = store.find_by_identifier(name)
+        assert found is not None
+        assert found.account_id == (first, second, third)[number]
 
-    assert store.find_by_identifier("alice@example.com") == first
+
+def test_p_pw_3_a_look_is_taken_as_long_as_any_account_has_it(
+    store: SqlAccountStore, account: Account, now: datetime, end_tokens: EndTokens
+) -> None:
+    namesake = new_account_id()
+    store.create(account, must_look_new=True)
+    store.create(replace(account, account_id=namesake, username="al1ce"))
+
+    store.delete(account.account_id, now=now, end_tokens=end_tokens)
+    assert store.has_look_alike("alice")
+    store.change(namesake, AccountChange(username="bob"), now=now)
+    assert not store.has_look_alike("alice")
+    assert store.has_look_alike("b0b")
+
+
+def test_p_pw_3_of_look_alikes_that_are_made_at_once_one_is_kept(
+    store: SqlAccountStore, account: Account
+) -> None:
+    names = ("modern", "modem", "rnodern", "m0dem")
+    made = [replace(account, account_id=new_account_id(), username=name) for name in names]
+
+    outcomes = at_once([partial(store.create, one, must_look_new=True) for one in made])
+
+    assert outcomes.count(None) == 1
+    assert [type(o) for o in outcomes if o is not None] == [UsernameTaken] * 3
+    assert sum(store.find(one.account_id) is not None for one in made) == 1
 
 
 def test_another_address_is_not_verified_but_another_case_of_it_is(

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from authsvc.domain.identifiers import account_partition, decode_id
+from authsvc.domain.accounts import Account
+from authsvc.domain.identifiers import account_partition, decode_id, new_account_id
+from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import HEAD, is_current, upgrade
 from authsvc.stores.sql.schema import metadata
@@ -55,6 +58,22 @@ def test_p_dur_3_a_downgrade_and_an_upgrade_give_the_schema_again(
 
     assert is_current(engine)
     assert set(inspect(engine).get_table_names()) == {"alembic_version", *metadata.tables}
+
+
+def test_p_pw_3_accounts_that_were_there_before_get_their_looks(
+    engine: Engine, config: Config, account: Account
+) -> None:
+    store, names = SqlAccountStore(engine), ("Modern", "modem", "0ther")
+    for name in names:
+        store.create(replace(account, account_id=new_account_id(), username=name))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+
+    upgrade(engine)
+
+    assert [store.has_look_alike(name) for name in (*names, "rnodern", "other")] == [True] * 5
+    assert not store.has_look_alike("another")
 
 
 def test_p_dur_3_services_of_before_go_on_with_what_they_could(

@@ -141,3 +141,18 @@ def test_what_is_wrong_with_the_connection_is_one_line(mutual: Mutual, tmp_path:
         (line,) = refused.stderr.splitlines()
         assert said in line
         assert "hunter2" not in line
+
+
+def test_a_service_account_takes_names_of_certificates(tmp_path: Path) -> None:
+    assert _here("migrate", "--data", str(tmp_path)).exit_code == 0
+    names = ("spiffe://a.example/x", "b.example")
+    given = [part for name in names for part in ("--certificate-name", name)]
+
+    def create(service: str, *arguments: str) -> str:
+        everything = ("--method", "*", "--audience", "*", "--data", str(tmp_path))
+        return _here("services", "create", service, *arguments, *everything).stderr
+
+    assert "Made." in create("one", *given)
+    assert "Another service account has" in create("two", *given[:2])
+    for wrong in ("*.example", "B.example", "https://a.example", "spiffe://a", "x" * 64, "a..b"):
+        assert "certificate_names" in create("three", "--certificate-name", wrong)

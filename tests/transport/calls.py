@@ -26,6 +26,7 @@ from tests.service import PASSWORD, Service
 
 NO_ACCOUNT = "acc_" + "0" * 32
 NO_SESSION = "A" * 22
+NO_FACTOR = "fac_" + "0" * 32
 NO_KEY = "A" * 43
 NO_API_KEY = "key_" + "A" * 16
 NO_SERVICE = "no-such-service"
@@ -73,15 +74,19 @@ def send(
     metadata: tuple[tuple[str, str | bytes], ...] = (),
     timeout: float = 20,
 ) -> Any:
-    """Call a method with a request or with any bytes; give the first response of a stream."""
+    """Call a method with a request or with any bytes, which are all of a stream of requests; give
+    the first response of a stream of responses.
+    """
     data = request if isinstance(request, bytes) else request.SerializeToString()
     is_stream = METHODS[name].server_streaming
-    answer = (channel.unary_stream if is_stream else channel.unary_unary)(
+    takes_stream = METHODS[name].client_streaming
+    opened = channel.unary_stream if is_stream else channel.unary_unary
+    answer = (channel.stream_unary if takes_stream else opened)(
         path_of(name),
         request_serializer=None,
         response_deserializer=GetMessageClass(METHODS[name].output_type).FromString,
     )
-    called = answer(data, metadata=metadata, timeout=timeout)
+    called = answer(iter([data]) if takes_stream else data, metadata=metadata, timeout=timeout)
     if not is_stream:
         return called
     first = next(called)

@@ -51,6 +51,11 @@ def throttle(digest: bytes) -> bytes:
     return _name("h", digest[0]) + digest[1:]
 
 
+def challenge(token_hash: bytes) -> bytes:
+    """A challenge, spread over the slots by the hash of its token."""
+    return _name("c", token_hash[0]) + token_hash[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
     """The keys of a session."""

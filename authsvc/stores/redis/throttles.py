@@ -29,14 +29,19 @@ class RedisThrottle:
         buckets: Sequence[Bucket],
         *,
         now: datetime,  # noqa: ARG002 - windows are counted by the clock of Redis
-    ) -> None:
+    ) -> Sequence[int]:
         """See Throttle."""
-        waits = self._connection.run_unfenced([_reservation(bucket) for bucket in buckets])
-        if not any(waits):
-            return
-        self._give_back([bucket for bucket, wait in zip(buckets, waits, strict=True) if not wait])
-        wait, bucket = max(zip(waits, buckets, strict=True), key=lambda pair: pair[0])
-        raise TooManyAttempts(bucket.name, retry_after=wait * _MILLISECOND)
+        answers: list[int] = self._connection.run_unfenced([_reservation(b) for b in buckets])
+        if min(answers) > 0:
+            return answers
+        self._give_back([b for b, taken in zip(buckets, answers, strict=True) if taken > 0])
+        refusals = [
+            (-answer * _MILLISECOND if bucket.wait is None else bucket.wait, bucket.name)
+            for bucket, answer in zip(buckets, answers, strict=True)
+            if answer < 0
+        ]
+        wait, name = max(refusals)
+        raise TooManyAttempts(name, retry_after=wait)
 
     def release(self, buckets: Sequence[Bucket]) -> None:
         """See Throttle."""

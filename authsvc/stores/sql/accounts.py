@@ -5,24 +5,34 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.accounts import Account, AccountChange, EndTokens
+from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, Addressee, EndTokens
+from authsvc.domain.addresses import Address
+from authsvc.domain.guessing import DEVICE_GUESS, PASSWORD_GUESS
 from authsvc.domain.identifiers import AccountId
+from authsvc.domain.names import is_address
 from authsvc.domain.revocation import Revocation
-from authsvc.errors import AccountNotFound, UsernameTaken
+from authsvc.errors import AccountNotFound, InvalidCode, UsernameTaken
 from authsvc.stores.sql.account_rows import (
     account_from,
     account_values,
     changed_values,
-    email_key,
-    username_key,
+    looks_like,
+    name_key,
 )
+from authsvc.stores.sql.addressees import addressee_from, addressee_query
+from authsvc.stores.sql.devices import forget_devices
+from authsvc.stores.sql.guesses import forget_guesses
 from authsvc.stores.sql.journal import append_within
+from authsvc.stores.sql.one_time_codes import use_up_within, void_within
 from authsvc.stores.sql.schema import accounts
 from authsvc.stores.sql.transactions import read, write
 from authsvc.verify.revocations import RevocationKind
+
+_ADDRESS_KEYS = {"email_key", "phone_number"}
+"""What an account's addresses stand in; a change that sets one names another address."""
 
 
 class SqlAccountStore:
@@ -31,14 +41,23 @@ class SqlAccountStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, account: Account) -> None:
+    def create(self, account: Account, *, must_look_new: bool = False) -> None:
         """Keep a new account; see `AccountStore.create`."""
 
         def work(connection: Connection) -> None:
+            if must_look_new and _has_look_alike(connection, account.username):
+                message = "another account has a user name that looks like this one"
+                raise UsernameTaken(message)
+            values = account_values(account, claims_look=must_look_new)
             with _unique_username():
-                connection.execute(insert(accounts).values(account_values(account)))
+                connection.execute(insert(accounts).values(values))
 
         write(self._engine, work)
+
+    def has_look_alike(self, username: str) -> bool:
+        """Say whether a user name looks like one that is there."""
+        with read(self._engine) as connection:
+            return _has_look_alike(connection, username)
 
     def find(self, account_id: AccountId) -> Account | None:
         """Give the account, or None."""
@@ -52,17 +71,27 @@ class SqlAccountStore:
         """Give the account of a user name or an address; see `AccountStore.find_by_identifier`."""
         columns = accounts.c
         with read(self._engine) as connection:
-            if "@" in identifier:
-                named = columns.email_key == email_key(identifier)
+            if is_address(identifier):
+                named = and_(
+                    columns.verified_email_key == name_key(identifier), columns.email_verified
+                )
             else:
-                named = columns.username_key == username_key(identifier)
+                named = columns.username_key == name_key(identifier)
             row = connection.execute(
                 select(accounts)
                 .where(named)
-                .order_by(columns.email_verified.desc(), columns.email_time, columns.account_id)
+                .order_by(columns.email_time, columns.account_id)
                 .limit(1)
             ).first()
         return None if row is None else account_from(row)
+
+    def find_addressee(
+        self, address: Address, *, account_id: AccountId | None = None
+    ) -> Addressee | None:
+        """Give whose an address is, or None; see `AccountStore.find_addressee`."""
+        with read(self._engine) as connection:
+            row = connection.execute(addressee_query(address, account_id)).one()
+        return addressee_from(row, address.kind)
 
     def change(
         self,
@@ -72,21 +101,25 @@ class SqlAccountStore:
         now: datetime,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
+        code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account and end its tokens, atomically; see `AccountStore.change`."""
 
         def work(connection: Connection) -> tuple[Account, Revocation | None]:
-            row = _lock(connection, account_id)
-            if expected_epoch is not None and row.epoch != expected_epoch:
-                message = "the account's epoch is not the expected one"
-                raise AccountNotFound(message)
+            row = lock_account(connection, account_id, expected_epoch=expected_epoch)
+            if code_hash is not None:
+                use_up_within(connection, account_id, code_hash, now)
             values = changed_values(change, row, now)
+            if values.keys() & _ADDRESS_KEYS:
+                void_within(connection, account_id)
             if end_tokens is not None:
                 values["epoch"] = row.epoch + 1
             this = accounts.c.account_id == account_id
-            with _unique_username():
+            with _unique_username() if change.verified is UNCHANGED else _unique_address():
                 connection.execute(update(accounts).where(this).values(values))
             account = account_from(connection.execute(select(accounts).where(this)).one())
+            if end_tokens is not None:
+                _forget_logins(connection, account_id, change)
             if end_tokens is None:
                 return account, None
             return account, _end_tokens(connection, account_id, account.epoch, end_tokens, now)
@@ -97,8 +130,11 @@ class SqlAccountStore:
         """Remove an account and end its tokens, atomically; see `AccountStore.delete`."""
 
         def work(connection: Connection) -> Revocation:
-            row = _lock(connection, account_id)
+            row = lock_account(connection, account_id)
+            forget_guesses(connection, account_id)
+            forget_devices(connection, account_id)
             connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
+            void_within(connection, account_id)
             return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
 
         return write(self._engine, work)
@@ -112,14 +148,49 @@ class SqlAccountStore:
             return [account_from(row) for row in connection.execute(query)]
 
 
-def _lock(connection: Connection, account_id: AccountId) -> Row[Any]:
+def _has_look_alike(connection: Connection, username: str) -> bool:
+    alike = looks_like(accounts.c.username_skeleton, username)
+    return connection.execute(select(accounts.c.account_id).where(alike)).first() is not None
+
+
+def lock_account(
+    connection: Connection, account_id: AccountId, *, expected_epoch: int | None = None
+) -> Row[Any]:
+    """Give the row of an account, and hold up all who want to change it.
+
+    Raises:
+        AccountNotFound: No such account, or its epoch is not the expected one.
+
+    """
     row = connection.execute(
         select(accounts).where(accounts.c.account_id == account_id).with_for_update()
     ).first()
     if row is None:
         message = "there is no such account"
         raise AccountNotFound(message)
+    if expected_epoch is not None and row.epoch != expected_epoch:
+        message = "the account's epoch is not the expected one"
+        raise AccountNotFound(message)
     return row
+
+
+def _forget_logins(connection: Connection, account_id: AccountId, change: AccountChange) -> None:
+    """Forget the devices that logged in, and with a new password the wrong guesses at the old."""
+    forget_devices(connection, account_id)
+    forget_guesses(connection, account_id, DEVICE_GUESS)
+    if change.password_hash is not UNCHANGED:
+        forget_guesses(connection, account_id, PASSWORD_GUESS)
+
+
+def raise_epoch_within(
+    connection: Connection, row: Row[Any], end_tokens: EndTokens, *, now: datetime, **values: object
+) -> tuple[Account, Revocation]:
+    """End the tokens of a locked account as part of a transaction, and set columns of it."""
+    this = accounts.c.account_id == row.account_id
+    epoch = row.epoch + 1
+    connection.execute(update(accounts).where(this).values(epoch=epoch, update_time=now, **values))
+    account = account_from(connection.execute(select(accounts).where(this)).one())
+    return account, _end_tokens(connection, account.account_id, epoch, end_tokens, now)
 
 
 def _end_tokens(
@@ -147,7 +218,17 @@ def _unique_username() -> Iterator[None]:
         yield
     except IntegrityError as error:
         # Every engine names the constraint or its column.
-        if "username_key" in str(error.orig):
-            message = "another account has this user name"
+        if any(column in str(error.orig) for column in ("username_key", "username_skeleton")):
+            message = "another account has this user name or one that looks like it"
             raise UsernameTaken(message) from None
         raise
+
+
+@contextmanager
+def _unique_address() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        # A change that marks an address as verified names no other value that must be unique.
+        message = "another account has verified the address"
+        raise InvalidCode(message) from None

@@ -1,7 +1,7 @@
 """Transactions, and what becomes of a failure: the one place where the drivers' errors end."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -43,6 +43,29 @@ def write(engine: Engine, work: Callable[[Connection], _T]) -> _T:
                 if attempt == _ATTEMPTS or _code(error) not in _DEADLOCKS:
                     raise
         attempt += 1
+
+
+class _Overtaken(Exception):
+    """Another transaction has inserted what this one was about to."""
+
+
+def write_what_is_missing(engine: Engine, work: Callable[[Connection], _T]) -> _T:
+    """Do work that looks what is there and inserts what is not; as `write`.
+
+    It is done again, and looks again, if another transaction has inserted the same meanwhile.
+    """
+
+    def attempt(connection: Connection) -> _T:
+        try:
+            return work(connection)
+        except IntegrityError:
+            raise _Overtaken from None
+
+    for _ in range(_ATTEMPTS):
+        with suppress(_Overtaken):
+            return write(engine, attempt)
+    detail = "sql: other transactions keep inserting the same"
+    raise StoreUnavailable(detail)
 
 
 def _write_once(engine: Engine, work: Callable[[Connection], _T]) -> _T:

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61uthn/v1/account.proto\x12\x08\x61uthn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x03\n\x07\x41\x63\x63ount\x12\x1d\n\naccount_id\x18\x01 \x01(\tR\taccountId\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05\x65mail\x18\x03 \x01(\tR\x05\x65mail\x12%\n\x0e\x65mail_verified\x18\x04 \x01(\x08R\remailVerified\x12\x14\n\x05roles\x18\x05 \x03(\tR\x05roles\x12,\n\x05state\x18\x06 \x01(\x0e\x32\x16.authn.v1.AccountStateR\x05state\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12L\n\x14password_change_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x12passwordChangeTime\x12\x14\n\x05\x65poch\x18\n \x01(\x03R\x05\x65poch*c\n\x0c\x41\x63\x63ountState\x12\x1d\n\x19\x41\x43\x43OUNT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43OUNT_STATE_ACTIVE\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_STATE_DISABLED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61uthn/v1/account.proto\x12\x08\x61uthn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x03\n\x07\x41\x63\x63ount\x12\x1d\n\naccount_id\x18\x01 \x01(\tR\taccountId\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05\x65mail\x18\x03 \x01(\tR\x05\x65mail\x12%\n\x0e\x65mail_verified\x18\x04 \x01(\x08R\remailVerified\x12\x14\n\x05roles\x18\x05 \x03(\tR\x05roles\x12,\n\x05state\x18\x06 \x01(\x0e\x32\x16.authn.v1.AccountStateR\x05state\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12L\n\x14password_change_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x12passwordChangeTime\x12\x14\n\x05\x65poch\x18\n \x01(\x03R\x05\x65poch\x12!\n\x0cphone_number\x18\x0b \x01(\tR\x0bphoneNumber\x12\x32\n\x15phone_number_verified\x18\x0c \x01(\x08R\x13phoneNumberVerified*c\n\x0c\x41\x63\x63ountState\x12\x1d\n\x19\x41\x43\x43OUNT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43OUNT_STATE_ACTIVE\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_STATE_DISABLED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authn.v1.account_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCOUNTSTATE']._serialized_start=491
-  _globals['_ACCOUNTSTATE']._serialized_end=590
+  _globals['_ACCOUNTSTATE']._serialized_start=578
+  _globals['_ACCOUNTSTATE']._serialized_end=677
   _globals['_ACCOUNT']._serialized_start=70
-  _globals['_ACCOUNT']._serialized_end=489
+  _globals['_ACCOUNT']._serialized_end=576
 # @@protoc_insertion_point(module_scope)

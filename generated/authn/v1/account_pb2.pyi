@@ -60,6 +60,8 @@ class Account(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     PASSWORD_CHANGE_TIME_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_VERIFIED_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Output only. `acc_` and 32 hexadecimal digits; never used again."""
     username: _builtins.str
@@ -72,6 +74,10 @@ class Account(_message.Message):
     """Output only. Whether the account may log in."""
     epoch: _builtins.int
     """Output only. Raised by whatever ends all of the account's tokens."""
+    phone_number: _builtins.str
+    """The phone number after E.164; empty if there is none. Nobody logs in by it."""
+    phone_number_verified: _builtins.bool
+    """Output only. Whether the number was proven to be the account's."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Roles that tokens carry, sorted."""
@@ -86,7 +92,9 @@ class Account(_message.Message):
 
     @_builtins.property
     def password_change_time(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When the password was last set; absent without a password."""
+        """Output only. When the password was last set; absent without a password, and for an
+        imported one that has not been changed since.
+        """
 
     def __init__(
         self,
@@ -101,10 +109,12 @@ class Account(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         password_change_time: _timestamp_pb2.Timestamp | None = ...,
         epoch: _builtins.int = ...,
+        phone_number: _builtins.str = ...,
+        phone_number_verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "password_change_time", b"password_change_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "create_time", b"create_time", "email", b"email", "email_verified", b"email_verified", "epoch", b"epoch", "password_change_time", b"password_change_time", "roles", b"roles", "state", b"state", "update_time", b"update_time", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "create_time", b"create_time", "email", b"email", "email_verified", b"email_verified", "epoch", b"epoch", "password_change_time", b"password_change_time", "phone_number", b"phone_number", "phone_number_verified", b"phone_number_verified", "roles", b"roles", "state", b"state", "update_time", b"update_time", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

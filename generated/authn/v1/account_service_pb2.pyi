@@ -3,12 +3,16 @@
 isort:skip_file
 Looking after accounts."""
 
+from authn.v1 import account_import_pb2 as _account_import_pb2
 from authn.v1 import account_pb2 as _account_pb2
+from authn.v1 import factor_pb2 as _factor_pb2
+from authn.v1 import session_pb2 as _session_pb2
 from authn.v1 import token_pb2 as _token_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -77,6 +81,7 @@ class CreateAccountRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """The user name: ASCII letters, digits, `.`, `_` and `-`, beginning and ending with a letter or
     digit; compared without regard to case.
@@ -85,6 +90,8 @@ class CreateAccountRequest(_message.Message):
     """The e-mail address; may be empty."""
     password: _builtins.str
     """The password, in full; empty for an account that can't log in by password."""
+    phone_number: _builtins.str
+    """The phone number after E.164: `+`, and up to 15 digits; may be empty."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Roles that tokens carry."""
@@ -96,10 +103,11 @@ class CreateAccountRequest(_message.Message):
         email: _builtins.str = ...,
         password: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
+        phone_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "password", b"password", "roles", b"roles", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "password", b"password", "phone_number", b"phone_number", "roles", b"roles", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,19 +148,22 @@ class UpdateAccountRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    PHONE_NUMBER_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     username: _builtins.str
     """The new user name, if the mask names `username`."""
     email: _builtins.str
     """The new e-mail address, if the mask names `email`; empty for none."""
+    phone_number: _builtins.str
+    """The new phone number after E.164, if the mask names `phone_number`; empty for none."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The new roles, if the mask names `roles`."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of `username`, `email` and `roles` to change; at least one."""
+        """Which of `username`, `email`, `phone_number` and `roles` to change; at least one."""
 
     def __init__(
         self,
@@ -162,10 +173,11 @@ class UpdateAccountRequest(_message.Message):
         email: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        phone_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "email", b"email", "roles", b"roles", "update_mask", b"update_mask", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "email", b"email", "phone_number", b"phone_number", "roles", b"roles", "update_mask", b"update_mask", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,6 +460,136 @@ class DeleteAccountResponse(_message.Message):
 Global___DeleteAccountResponse: _TypeAlias = DeleteAccountResponse  # noqa: Y015
 
 @_typing.final
+class ExportAccountRequest(_message.Message):
+    """Whose data to give."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account; empty means the caller's own."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAccountRequest: _TypeAlias = ExportAccountRequest  # noqa: Y015
+
+@_typing.final
+class ExportAccountResponse(_message.Message):
+    """All that is kept about an account, a section for each kind of data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECT_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    RECOVERY_CODES_LEFT_FIELD_NUMBER: _builtins.int
+    recovery_codes_left: _builtins.int
+    """How many recovery codes are left."""
+    @_builtins.property
+    def collect_time(self) -> _timestamp_pb2.Timestamp:
+        """When the data was collected."""
+
+    @_builtins.property
+    def account(self) -> _account_pb2.Account:
+        """The account itself."""
+
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
+        """Its open sessions, oldest first, with the devices that opened them."""
+
+    @_builtins.property
+    def factors(self) -> _containers.RepeatedCompositeFieldContainer[_factor_pb2.Factor]:
+        """Its second factors, oldest first, without what they prove themselves with."""
+
+    def __init__(
+        self,
+        *,
+        collect_time: _timestamp_pb2.Timestamp | None = ...,
+        account: _account_pb2.Account | None = ...,
+        sessions: _abc.Iterable[_session_pb2.Session] | None = ...,
+        factors: _abc.Iterable[_factor_pb2.Factor] | None = ...,
+        recovery_codes_left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time", "factors", b"factors", "recovery_codes_left", b"recovery_codes_left", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAccountResponse: _TypeAlias = ExportAccountResponse  # noqa: Y015
+
+@_typing.final
+class ImportAccountsRequest(_message.Message):
+    """A batch of rows to import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[_account_import_pb2.ImportedAccount]:
+        """The rows. The rules of a row are held against each row alone: one that breaks them is INVALID
+        in the response.
+        """
+
+    def __init__(
+        self,
+        *,
+        accounts: _abc.Iterable[_account_import_pb2.ImportedAccount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportAccountsRequest: _TypeAlias = ImportAccountsRequest  # noqa: Y015
+
+@_typing.final
+class ImportAccountsResponse(_message.Message):
+    """What became of the rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    CREATED_COUNT_FIELD_NUMBER: _builtins.int
+    EXISTING_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSED_COUNT_FIELD_NUMBER: _builtins.int
+    created_count: _builtins.int
+    """How many accounts were made."""
+    existing_count: _builtins.int
+    """How many had been made before."""
+    refused_count: _builtins.int
+    """How many could not be made."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_account_import_pb2.ImportResult]:
+        """A result for each row, in the order in which they were sent."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_account_import_pb2.ImportResult] | None = ...,
+        created_count: _builtins.int = ...,
+        existing_count: _builtins.int = ...,
+        refused_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_count", b"created_count", "existing_count", b"existing_count", "refused_count", b"refused_count", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportAccountsResponse: _TypeAlias = ImportAccountsResponse  # noqa: Y015
+
+@_typing.final
 class GetPasswordPolicyRequest(_message.Message):
     """Asks for the password policy."""
 
@@ -466,29 +608,45 @@ Global___GetPasswordPolicyRequest: _TypeAlias = GetPasswordPolicyRequest  # noqa
 
 @_typing.final
 class GetPasswordPolicyResponse(_message.Message):
-    """Which passwords are accepted (NIST SP 800-63B-4, 3.1.1.2). There are no rules of composition."""
+    """Which passwords are accepted (NIST SP 800-63B-4, 3.1.1.2). There are no rules of composition, and
+    no password expires.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MIN_LENGTH_FIELD_NUMBER: _builtins.int
     MAX_BYTES_FIELD_NUMBER: _builtins.int
     BLOCKLIST_ENFORCED_FIELD_NUMBER: _builtins.int
+    MIN_LENGTH_WITH_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    BREACH_LIST_ENFORCED_FIELD_NUMBER: _builtins.int
+    NORMALIZATION_PROFILE_FIELD_NUMBER: _builtins.int
     min_length: _builtins.int
-    """At least so many code points, after NFC normalisation."""
+    """At least so many code points, after normalisation, if the password is all that a login takes."""
     max_bytes: _builtins.int
     """At most so many bytes of UTF-8."""
     blocklist_enforced: _builtins.bool
-    """Whether common and breached passwords, and those made of the user's own name, are refused."""
+    """Whether passwords are refused that are common or easy to guess, or made of the names of the
+    account and the service.
+    """
+    min_length_with_second_factor: _builtins.int
+    """At least so many code points if the login takes a second factor as well."""
+    breach_list_enforced: _builtins.bool
+    """Whether passwords are refused that are on a list of breached ones."""
+    normalization_profile: _builtins.str
+    """What makes two spellings one password: the name of a PRECIS profile (RFC 8265), `OpaqueString`."""
     def __init__(
         self,
         *,
         min_length: _builtins.int = ...,
         max_bytes: _builtins.int = ...,
         blocklist_enforced: _builtins.bool = ...,
+        min_length_with_second_factor: _builtins.int = ...,
+        breach_list_enforced: _builtins.bool = ...,
+        normalization_profile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocklist_enforced", b"blocklist_enforced", "max_bytes", b"max_bytes", "min_length", b"min_length"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocklist_enforced", b"blocklist_enforced", "breach_list_enforced", b"breach_list_enforced", "max_bytes", b"max_bytes", "min_length", b"min_length", "min_length_with_second_factor", b"min_length_with_second_factor", "normalization_profile", b"normalization_profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

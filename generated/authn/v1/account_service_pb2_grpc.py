@@ -75,6 +75,16 @@ class AccountServiceStub:
                 request_serializer=authn_dot_v1_dot_account__service__pb2.DeleteAccountRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_account__service__pb2.DeleteAccountResponse.FromString,
                 _registered_method=True)
+        self.ExportAccount = channel.unary_unary(
+                '/authn.v1.AccountService/ExportAccount',
+                request_serializer=authn_dot_v1_dot_account__service__pb2.ExportAccountRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_account__service__pb2.ExportAccountResponse.FromString,
+                _registered_method=True)
+        self.ImportAccounts = channel.stream_unary(
+                '/authn.v1.AccountService/ImportAccounts',
+                request_serializer=authn_dot_v1_dot_account__service__pb2.ImportAccountsRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_account__service__pb2.ImportAccountsResponse.FromString,
+                _registered_method=True)
         self.GetPasswordPolicy = channel.unary_unary(
                 '/authn.v1.AccountService/GetPasswordPolicy',
                 request_serializer=authn_dot_v1_dot_account__service__pb2.GetPasswordPolicyRequest.SerializeToString,
@@ -96,7 +106,8 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateAccount(self, request, context):
-        """Makes an account without logging it in. Not idempotent.
+        """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+        names, and ones that look like another account's.
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
         """
@@ -106,7 +117,8 @@ class AccountServiceServicer:
 
     def UpdateAccount(self, request, context):
         """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-        no token with the old ones stays alive. Idempotent.
+        no token with the old ones stays alive. Another address is not verified, and the codes sent to
+        the one before are void. Idempotent.
 
         Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
         """
@@ -162,6 +174,34 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportAccount(self, request, context):
+        """Gives all that is kept about one person, with no secret in it: what answers a request for access
+        (GDPR, article 15). Idempotent; recorded as an event.
+
+        Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED, STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportAccounts(self, request_iterator, context):
+        """Takes over accounts from another system, with the password hashes that it made.
+
+        Each message is a batch and one transaction: what is committed stays if the stream is cut
+        afterwards. Idempotent: a row that was imported before, with the same data but for its external
+        id, is ALREADY_EXISTS, so a stream that was cut is sent again from its beginning. A row that
+        can't be imported spoils no other. The response has a result for each row, and so a stream takes
+        at most 10,000 rows; send the rest in the next one. Between two messages may pass 60 seconds;
+        the server's own deadline holds for each message alone.
+
+        Errors: INVALID_REQUEST after 10,000 rows or for a batch that breaks its own rules,
+        DEADLINE_EXCEEDED if no message comes, OVERLOADED, STORE_UNAVAILABLE. Whichever it is: send
+        the stream again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPasswordPolicy(self, request, context):
         """Says which passwords are accepted, so that a form can tell before it sends one. Idempotent.
         """
@@ -211,6 +251,16 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.DeleteAccount,
                     request_deserializer=authn_dot_v1_dot_account__service__pb2.DeleteAccountRequest.FromString,
                     response_serializer=authn_dot_v1_dot_account__service__pb2.DeleteAccountResponse.SerializeToString,
+            ),
+            'ExportAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportAccount,
+                    request_deserializer=authn_dot_v1_dot_account__service__pb2.ExportAccountRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_account__service__pb2.ExportAccountResponse.SerializeToString,
+            ),
+            'ImportAccounts': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportAccounts,
+                    request_deserializer=authn_dot_v1_dot_account__service__pb2.ImportAccountsRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_account__service__pb2.ImportAccountsResponse.SerializeToString,
             ),
             'GetPasswordPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPasswordPolicy,
@@ -435,6 +485,60 @@ class AccountService:
             '/authn.v1.AccountService/DeleteAccount',
             authn_dot_v1_dot_account__service__pb2.DeleteAccountRequest.SerializeToString,
             authn_dot_v1_dot_account__service__pb2.DeleteAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AccountService/ExportAccount',
+            authn_dot_v1_dot_account__service__pb2.ExportAccountRequest.SerializeToString,
+            authn_dot_v1_dot_account__service__pb2.ExportAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportAccounts(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/authn.v1.AccountService/ImportAccounts',
+            authn_dot_v1_dot_account__service__pb2.ImportAccountsRequest.SerializeToString,
+            authn_dot_v1_dot_account__service__pb2.ImportAccountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,13 +39,15 @@ class AccountServiceStub:
     Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED.
     """
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
-    """Makes an account without logging it in. Not idempotent.
+    """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+    names, and ones that look like another account's.
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
     """
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
     """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-    no token with the old ones stays alive. Idempotent.
+    no token with the old ones stays alive. Another address is not verified, and the codes sent to
+    the one before are void. Idempotent.
 
     Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
     """
@@ -77,6 +79,26 @@ class AccountServiceStub:
 
     Errors: ACCOUNT_NOT_FOUND; STORE_UNAVAILABLE: assume that nothing was done.
     """
+    ExportAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ExportAccountRequest, _account_service_pb2.ExportAccountResponse]
+    """Gives all that is kept about one person, with no secret in it: what answers a request for access
+    (GDPR, article 15). Idempotent; recorded as an event.
+
+    Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED, STORE_UNAVAILABLE.
+    """
+    ImportAccounts: _grpc.StreamUnaryMultiCallable[_account_service_pb2.ImportAccountsRequest, _account_service_pb2.ImportAccountsResponse]
+    """Takes over accounts from another system, with the password hashes that it made.
+
+    Each message is a batch and one transaction: what is committed stays if the stream is cut
+    afterwards. Idempotent: a row that was imported before, with the same data but for its external
+    id, is ALREADY_EXISTS, so a stream that was cut is sent again from its beginning. A row that
+    can't be imported spoils no other. The response has a result for each row, and so a stream takes
+    at most 10,000 rows; send the rest in the next one. Between two messages may pass 60 seconds;
+    the server's own deadline holds for each message alone.
+
+    Errors: INVALID_REQUEST after 10,000 rows or for a batch that breaks its own rules,
+    DEADLINE_EXCEEDED if no message comes, OVERLOADED, STORE_UNAVAILABLE. Whichever it is: send
+    the stream again.
+    """
     GetPasswordPolicy: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetPasswordPolicyRequest, _account_service_pb2.GetPasswordPolicyResponse]
     """Says which passwords are accepted, so that a form can tell before it sends one. Idempotent."""
 
@@ -91,13 +113,15 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED.
     """
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]  # type: ignore[assignment]
-    """Makes an account without logging it in. Not idempotent.
+    """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+    names, and ones that look like another account's.
 
     Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
     """
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
     """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-    no token with the old ones stays alive. Idempotent.
+    no token with the old ones stays alive. Another address is not verified, and the codes sent to
+    the one before are void. Idempotent.
 
     Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
     """
@@ -129,6 +153,26 @@ class AccountServiceAsyncStub(AccountServiceStub):
 
     Errors: ACCOUNT_NOT_FOUND; STORE_UNAVAILABLE: assume that nothing was done.
     """
+    ExportAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ExportAccountRequest, _account_service_pb2.ExportAccountResponse]  # type: ignore[assignment]
+    """Gives all that is kept about one person, with no secret in it: what answers a request for access
+    (GDPR, article 15). Idempotent; recorded as an event.
+
+    Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED, STORE_UNAVAILABLE.
+    """
+    ImportAccounts: _aio.StreamUnaryMultiCallable[_account_service_pb2.ImportAccountsRequest, _account_service_pb2.ImportAccountsResponse]  # type: ignore[assignment]
+    """Takes over accounts from another system, with the password hashes that it made.
+
+    Each message is a batch and one transaction: what is committed stays if the stream is cut
+    afterwards. Idempotent: a row that was imported before, with the same data but for its external
+    id, is ALREADY_EXISTS, so a stream that was cut is sent again from its beginning. A row that
+    can't be imported spoils no other. The response has a result for each row, and so a stream takes
+    at most 10,000 rows; send the rest in the next one. Between two messages may pass 60 seconds;
+    the server's own deadline holds for each message alone.
+
+    Errors: INVALID_REQUEST after 10,000 rows or for a batch that breaks its own rules,
+    DEADLINE_EXCEEDED if no message comes, OVERLOADED, STORE_UNAVAILABLE. Whichever it is: send
+    the stream again.
+    """
     GetPasswordPolicy: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetPasswordPolicyRequest, _account_service_pb2.GetPasswordPolicyResponse]  # type: ignore[assignment]
     """Says which passwords are accepted, so that a form can tell before it sends one. Idempotent."""
 
@@ -152,7 +196,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.CreateAccountResponse, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]]:
-        """Makes an account without logging it in. Not idempotent.
+        """Makes an account without logging it in. Not idempotent. Unlike Register it gives reserved user
+        names, and ones that look like another account's.
 
         Errors: USERNAME_TAKEN, PASSWORD_REJECTED, OVERLOADED.
         """
@@ -164,7 +209,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateAccountResponse, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]]:
         """Changes the fields that the mask names (AIP-134). A change of roles raises the epoch, so that
-        no token with the old ones stays alive. Idempotent.
+        no token with the old ones stays alive. Another address is not verified, and the codes sent to
+        the one before are void. Idempotent.
 
         Errors: ACCOUNT_NOT_FOUND, USERNAME_TAKEN.
         """
@@ -225,6 +271,38 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         its user name may be. A second call gives ACCOUNT_NOT_FOUND.
 
         Errors: ACCOUNT_NOT_FOUND; STORE_UNAVAILABLE: assume that nothing was done.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportAccount(
+        self,
+        request: _account_service_pb2.ExportAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ExportAccountResponse, _abc.Awaitable[_account_service_pb2.ExportAccountResponse]]:
+        """Gives all that is kept about one person, with no secret in it: what answers a request for access
+        (GDPR, article 15). Idempotent; recorded as an event.
+
+        Errors: ACCOUNT_NOT_FOUND, ACCESS_DENIED, STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportAccounts(
+        self,
+        request_iterator: _MaybeAsyncIterator[_account_service_pb2.ImportAccountsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ImportAccountsResponse, _abc.Awaitable[_account_service_pb2.ImportAccountsResponse]]:
+        """Takes over accounts from another system, with the password hashes that it made.
+
+        Each message is a batch and one transaction: what is committed stays if the stream is cut
+        afterwards. Idempotent: a row that was imported before, with the same data but for its external
+        id, is ALREADY_EXISTS, so a stream that was cut is sent again from its beginning. A row that
+        can't be imported spoils no other. The response has a result for each row, and so a stream takes
+        at most 10,000 rows; send the rest in the next one. Between two messages may pass 60 seconds;
+        the server's own deadline holds for each message alone.
+
+        Errors: INVALID_REQUEST after 10,000 rows or for a batch that breaks its own rules,
+        DEADLINE_EXCEEDED if no message comes, OVERLOADED, STORE_UNAVAILABLE. Whichever it is: send
+        the stream again.
         """
 
     @_abc_1.abstractmethod

@@ -45,6 +45,21 @@ class AuthServiceStub:
                 request_serializer=authn_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
                 _registered_method=True)
+        self.CompleteMfa = channel.unary_unary(
+                '/authn.v1.AuthService/CompleteMfa',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaResponse.FromString,
+                _registered_method=True)
+        self.StartPasskeyLogin = channel.unary_unary(
+                '/authn.v1.AuthService/StartPasskeyLogin',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginResponse.FromString,
+                _registered_method=True)
+        self.FinishPasskeyLogin = channel.unary_unary(
+                '/authn.v1.AuthService/FinishPasskeyLogin',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginResponse.FromString,
+                _registered_method=True)
         self.Refresh = channel.unary_unary(
                 '/authn.v1.AuthService/Refresh',
                 request_serializer=authn_dot_v1_dot_auth__service__pb2.RefreshRequest.SerializeToString,
@@ -55,6 +70,26 @@ class AuthServiceStub:
                 request_serializer=authn_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
                 _registered_method=True)
+        self.StartPasswordReset = channel.unary_unary(
+                '/authn.v1.AuthService/StartPasswordReset',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.StartPasswordResetRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.StartPasswordResetResponse.FromString,
+                _registered_method=True)
+        self.CompletePasswordReset = channel.unary_unary(
+                '/authn.v1.AuthService/CompletePasswordReset',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.CompletePasswordResetRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.CompletePasswordResetResponse.FromString,
+                _registered_method=True)
+        self.StartVerification = channel.unary_unary(
+                '/authn.v1.AuthService/StartVerification',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.StartVerificationRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.StartVerificationResponse.FromString,
+                _registered_method=True)
+        self.CompleteVerification = channel.unary_unary(
+                '/authn.v1.AuthService/CompleteVerification',
+                request_serializer=authn_dot_v1_dot_auth__service__pb2.CompleteVerificationRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_auth__service__pb2.CompleteVerificationResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -62,20 +97,61 @@ class AuthServiceServicer:
     """
 
     def Register(self, request, context):
-        """Makes an account and logs it in. Not idempotent.
+        """Makes an account and logs it in. Not idempotent. A user name that looks like another account's
+        (`rn` for `m`, `1` for `l`, `0` for `o`) is taken too, and names such as `admin` are reserved:
+        CreateAccount gives them.
 
-        Errors: USERNAME_TAKEN, PASSWORD_REJECTED, INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS,
-        OVERLOADED. A taken e-mail address is never told: an address belongs to whoever verifies it.
+        Errors: INVALID_REQUEST for a reserved user name, USERNAME_TAKEN, PASSWORD_REJECTED,
+        INVALID_SCOPE, INVALID_AUDIENCE, TOO_MANY_ATTEMPTS, OVERLOADED. A taken e-mail address is never
+        told: an address belongs to whoever verifies it. Refusals are limited for each address
+        (Client.ip_address), since they tell of taken names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Opens a session. Every call that succeeds opens a new one.
+        """Opens a session or, if the account has a second factor, a challenge for CompleteMfa. Every call
+        that succeeds opens a new one.
 
         Errors: INVALID_CREDENTIALS for every failed login alike, INVALID_SCOPE, INVALID_AUDIENCE,
-        TOO_MANY_ATTEMPTS, OVERLOADED.
+        INSUFFICIENT_USER_AUTHENTICATION if `acr` can not be reached, OVERLOADED, TOO_MANY_ATTEMPTS.
+        After 10 failed logins in a row a name has to wait, 30 s at first and a day at most; RetryInfo
+        says how long. It makes no difference whether there is an account. A device that has logged in
+        before waits for its own failures alone (Client.device_id).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteMfa(self, request, context):
+        """Opens the session that a challenge of Login stands for, by a second factor. A challenge opens
+        one session; a wrong code leaves it open, an assertion uses it up, right or wrong. Wrong factors
+        are counted for the account, whatever the challenge.
+
+        Errors: INVALID_CHALLENGE (log in again), INVALID_FACTOR, INVALID_SCOPE, INVALID_AUDIENCE,
+        TOO_MANY_ATTEMPTS; UNIMPLEMENTED for an assertion where passkeys are not set up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartPasskeyLogin(self, request, context):
+        """Begins a login by passkey alone: gives what the browser's `navigator.credentials.get` is to be
+        called with. Does not tell whether an account exists. Not idempotent.
+
+        Errors: TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishPasskeyLogin(self, request, context):
+        """Opens a session by passkey alone, which counts as two factors (`aal2`). A challenge is for one
+        call, also for one that fails. Not idempotent.
+
+        Errors: INVALID_CHALLENGE, INVALID_FACTOR for every refused answer alike, INVALID_SCOPE,
+        INVALID_AUDIENCE, TOO_MANY_ATTEMPTS; UNIMPLEMENTED where passkeys are not set up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +177,55 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartPasswordReset(self, request, context):
+        """Issues a code by which the owner of a verified address can set a new password. The caller
+        sends it to the address in the request, and to no other. Every address gets a code, in the
+        same form and time; that of an address that no account has verified, or whose account is
+        closed or has no password, never works. Not idempotent: a new code takes the place of the
+        one before.
+
+        Errors: TOO_MANY_ATTEMPTS: too many codes for the address or by the caller, or too many wrong
+        guesses at the digits sent to the address, for which LINK is the way out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompletePasswordReset(self, request, context):
+        """Sets a new password by a code. Ends every session, token and pending challenge of the account
+        and opens none: whoever has the new password logs in with it, and with the second factor if
+        there is one. A code works once. Not idempotent.
+
+        Errors: INVALID_CODE, PASSWORD_REJECTED (the code is not used up), TOO_MANY_ATTEMPTS,
+        OVERLOADED (the code is not used up); STORE_UNAVAILABLE: call again, and if that gives
+        INVALID_CODE, the password may be set already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartVerification(self, request, context):
+        """Issues a code that proves that an account's address is its own. The caller sends it to the
+        address in the request. A code for an address that is not the account's present one, or for
+        an account that is closed or unknown, never works. Not idempotent: a new code takes the place
+        of the account's one before for the same kind of address.
+
+        Errors: TOO_MANY_ATTEMPTS, as for StartPasswordReset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteVerification(self, request, context):
+        """Marks an address of an account as verified by a code. An address is one account's: the first
+        that verifies it. A code works once. Not idempotent.
+
+        Errors: INVALID_CODE, also if another account was first; TOO_MANY_ATTEMPTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +239,21 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=authn_dot_v1_dot_auth__service__pb2.LoginRequest.FromString,
                     response_serializer=authn_dot_v1_dot_auth__service__pb2.LoginResponse.SerializeToString,
             ),
+            'CompleteMfa': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteMfa,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.CompleteMfaResponse.SerializeToString,
+            ),
+            'StartPasskeyLogin': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPasskeyLogin,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginResponse.SerializeToString,
+            ),
+            'FinishPasskeyLogin': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishPasskeyLogin,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginResponse.SerializeToString,
+            ),
             'Refresh': grpc.unary_unary_rpc_method_handler(
                     servicer.Refresh,
                     request_deserializer=authn_dot_v1_dot_auth__service__pb2.RefreshRequest.FromString,
@@ -123,6 +263,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Logout,
                     request_deserializer=authn_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
                     response_serializer=authn_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
+            ),
+            'StartPasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPasswordReset,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.StartPasswordResetRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.StartPasswordResetResponse.SerializeToString,
+            ),
+            'CompletePasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompletePasswordReset,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.CompletePasswordResetRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.CompletePasswordResetResponse.SerializeToString,
+            ),
+            'StartVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartVerification,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.StartVerificationRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.StartVerificationResponse.SerializeToString,
+            ),
+            'CompleteVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteVerification,
+                    request_deserializer=authn_dot_v1_dot_auth__service__pb2.CompleteVerificationRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_auth__service__pb2.CompleteVerificationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -191,6 +351,87 @@ class AuthService:
             _registered_method=True)
 
     @staticmethod
+    def CompleteMfa(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/CompleteMfa',
+            authn_dot_v1_dot_auth__service__pb2.CompleteMfaRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.CompleteMfaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartPasskeyLogin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/StartPasskeyLogin',
+            authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.StartPasskeyLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishPasskeyLogin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/FinishPasskeyLogin',
+            authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.FinishPasskeyLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Refresh(request,
             target,
             options=(),
@@ -234,6 +475,114 @@ class AuthService:
             '/authn.v1.AuthService/Logout',
             authn_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
             authn_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartPasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/StartPasswordReset',
+            authn_dot_v1_dot_auth__service__pb2.StartPasswordResetRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.StartPasswordResetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompletePasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/CompletePasswordReset',
+            authn_dot_v1_dot_auth__service__pb2.CompletePasswordResetRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.CompletePasswordResetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/StartVerification',
+            authn_dot_v1_dot_auth__service__pb2.StartVerificationRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.StartVerificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.AuthService/CompleteVerification',
+            authn_dot_v1_dot_auth__service__pb2.CompleteVerificationRequest.SerializeToString,
+            authn_dot_v1_dot_auth__service__pb2.CompleteVerificationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOKEN_REQUIRED: _ErrorReason.ValueType  # 14
     """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+    ERROR_REASON_INVALID_CODE: _ErrorReason.ValueType  # 15
+    """UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+    for nobody. Which of these is never told.
+    """
+    ERROR_REASON_INVALID_FACTOR: _ErrorReason.ValueType  # 16
+    """UNAUTHENTICATED: the code or the assertion is wrong, was used before, or is of no factor of the
+    account. Which of these is never told.
+    """
+    ERROR_REASON_INVALID_CHALLENGE: _ErrorReason.ValueType  # 17
+    """UNAUTHENTICATED: the challenge is unknown, expired, used up, another client's, or the account
+    has changed since; begin again.
+    """
+    ERROR_REASON_INSUFFICIENT_USER_AUTHENTICATION: _ErrorReason.ValueType  # 18
+    """UNAUTHENTICATED: the token is active, but the subject proved who it is too long ago or too
+    weakly; log in anew (RFC 9470). ErrorInfo.metadata says what is wanted: `max_age` in seconds,
+    `acr`.
+    """
     ERROR_REASON_ACCESS_DENIED: _ErrorReason.ValueType  # 20
     """PERMISSION_DENIED: the caller is known but may not call this method, or not on this account."""
     ERROR_REASON_INSUFFICIENT_SCOPE: _ErrorReason.ValueType  # 21
@@ -62,8 +79,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no such session, or it has ended."""
     ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 32
     """NOT_FOUND: no such signing key."""
+    ERROR_REASON_FACTOR_NOT_FOUND: _ErrorReason.ValueType  # 34
+    """NOT_FOUND: the account has no such second factor, or its enrolment has expired."""
     ERROR_REASON_USERNAME_TAKEN: _ErrorReason.ValueType  # 33
-    """ALREADY_EXISTS: another account has this user name."""
+    """ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
     ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND: _ErrorReason.ValueType  # 35
     """NOT_FOUND: no such service account."""
     ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 36
@@ -91,7 +110,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 60
     """INTERNAL: a fault of the server; the log has it under the correlation id of the call."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 61
-    """UNIMPLEMENTED: the method is not served here."""
+    """UNIMPLEMENTED: the method is not served here; for passkeys, because the server has no domain
+    that they could be for.
+    """
+    ERROR_REASON_FACTOR_LIMIT_REACHED: _ErrorReason.ValueType  # 70
+    """FAILED_PRECONDITION: the account has as many second factors as it may have."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason that `google.rpc.ErrorInfo.reason` may carry with the domain `authsvc`, there
@@ -130,6 +153,23 @@ caller presented is not valid.
 """
 ERROR_REASON_TOKEN_REQUIRED: ErrorReason.ValueType  # 14
 """UNAUTHENTICATED: the call needs an access token in `authorization: Bearer …`."""
+ERROR_REASON_INVALID_CODE: ErrorReason.ValueType  # 15
+"""UNAUTHENTICATED: the one-time code is wrong, expired, used, replaced or void, or was given out
+for nobody. Which of these is never told.
+"""
+ERROR_REASON_INVALID_FACTOR: ErrorReason.ValueType  # 16
+"""UNAUTHENTICATED: the code or the assertion is wrong, was used before, or is of no factor of the
+account. Which of these is never told.
+"""
+ERROR_REASON_INVALID_CHALLENGE: ErrorReason.ValueType  # 17
+"""UNAUTHENTICATED: the challenge is unknown, expired, used up, another client's, or the account
+has changed since; begin again.
+"""
+ERROR_REASON_INSUFFICIENT_USER_AUTHENTICATION: ErrorReason.ValueType  # 18
+"""UNAUTHENTICATED: the token is active, but the subject proved who it is too long ago or too
+weakly; log in anew (RFC 9470). ErrorInfo.metadata says what is wanted: `max_age` in seconds,
+`acr`.
+"""
 ERROR_REASON_ACCESS_DENIED: ErrorReason.ValueType  # 20
 """PERMISSION_DENIED: the caller is known but may not call this method, or not on this account."""
 ERROR_REASON_INSUFFICIENT_SCOPE: ErrorReason.ValueType  # 21
@@ -140,8 +180,10 @@ ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 31
 """NOT_FOUND: no such session, or it has ended."""
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 32
 """NOT_FOUND: no such signing key."""
+ERROR_REASON_FACTOR_NOT_FOUND: ErrorReason.ValueType  # 34
+"""NOT_FOUND: the account has no such second factor, or its enrolment has expired."""
 ERROR_REASON_USERNAME_TAKEN: ErrorReason.ValueType  # 33
-"""ALREADY_EXISTS: another account has this user name."""
+"""ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
 ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND: ErrorReason.ValueType  # 35
 """NOT_FOUND: no such service account."""
 ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 36
@@ -169,5 +211,9 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 52
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 60
 """INTERNAL: a fault of the server; the log has it under the correlation id of the call."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 61
-"""UNIMPLEMENTED: the method is not served here."""
+"""UNIMPLEMENTED: the method is not served here; for passkeys, because the server has no domain
+that they could be for.
+"""
+ERROR_REASON_FACTOR_LIMIT_REACHED: ErrorReason.ValueType  # 70
+"""FAILED_PRECONDITION: the account has as many second factors as it may have."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

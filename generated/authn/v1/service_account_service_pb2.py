@@ -30,7 +30,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&authn/v1/service_account_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1e\x61uthn/v1/service_account.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\x9f\x04\n\x1b\x43reateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xae\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x80\x01\xbaH}\x92\x01z\x10@\x18\x01\"trr\x18\x80\x10\x32m^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\"a\n\x1c\x43reateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"M\n\x18GetServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"^\n\x19GetServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"k\n\x1aListServiceAccountsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"\x8a\x01\n\x1bListServiceAccountsResponse\x12\x43\n\x10service_accounts\x18\x01 \x03(\x0b\x32\x18.authn.v1.ServiceAccountR\x0fserviceAccounts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe4\x04\n\x1bUpdateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xae\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x80\x01\xbaH}\x92\x01z\x10@\x18\x01\"trr\x18\x80\x10\x32m^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\x12\x43\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\nupdateMask\"}\n\x1cUpdateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"Q\n\x1c\x44isableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"~\n\x1d\x44isableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"P\n\x1b\x45nableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"a\n\x1c\x45nableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"P\n\x1b\x44\x65leteServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\":\n\x1c\x44\x65leteServiceAccountResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\x88\x02\n\x13\x43reateApiKeyRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\x12+\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0b\x64isplayName\x12:\n\x06scopes\x18\x03 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x80\x01\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12@\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01*\x00\xc8\x01\x01R\x03ttl\"X\n\x14\x43reateApiKeyResponse\x12\x1c\n\x07\x61pi_key\x18\x01 \x01(\tB\x03\x80\x01\x01R\x06\x61piKey\x12\"\n\x03key\x18\x02 \x01(\x0b\x32\x10.authn.v1.ApiKeyR\x03key\"\\\n\x12ListApiKeysRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\";\n\x13ListApiKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x10.authn.v1.ApiKeyR\x04keys\"L\n\x13RevokeApiKeyRequest\x12\x35\n\x06key_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^key_[A-Za-z0-9_-]{16}$R\x05keyId\"2\n\x14RevokeApiKeyResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xa1\n\n\x15ServiceAccountService\x12\x85\x01\n\x14\x43reateServiceAccount\x12%.authn.v1.CreateServiceAccountRequest\x1a&.authn.v1.CreateServiceAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12~\n\x11GetServiceAccount\x12\".authn.v1.GetServiceAccountRequest\x1a#.authn.v1.GetServiceAccountResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12\x84\x01\n\x13ListServiceAccounts\x12$.authn.v1.ListServiceAccountsRequest\x1a%.authn.v1.ListServiceAccountsResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12\x88\x01\n\x14UpdateServiceAccount\x12%.authn.v1.UpdateServiceAccountRequest\x1a&.authn.v1.UpdateServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x8b\x01\n\x15\x44isableServiceAccount\x12&.authn.v1.DisableServiceAccountRequest\x1a\'.authn.v1.DisableServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x88\x01\n\x14\x45nableServiceAccount\x12%.authn.v1.EnableServiceAccountRequest\x1a&.authn.v1.EnableServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x85\x01\n\x14\x44\x65leteServiceAccount\x12%.authn.v1.DeleteServiceAccountRequest\x1a&.authn.v1.DeleteServiceAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12m\n\x0c\x43reateApiKey\x12\x1d.authn.v1.CreateApiKeyRequest\x1a\x1e.authn.v1.CreateApiKeyResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12l\n\x0bListApiKeys\x12\x1c.authn.v1.ListApiKeysRequest\x1a\x1d.authn.v1.ListApiKeysResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12p\n\x0cRevokeApiKey\x12\x1d.authn.v1.RevokeApiKeyRequest\x1a\x1e.authn.v1.RevokeApiKeyResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&authn/v1/service_account_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1e\x61uthn/v1/service_account.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xab\x04\n\x1b\x43reateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xba\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x8c\x01\xbaH\x88\x01\x92\x01\x84\x01\x10@\x18\x01\"~r|\x18\x80\x10\x32w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\"a\n\x1c\x43reateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"M\n\x18GetServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"^\n\x19GetServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"k\n\x1aListServiceAccountsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"\x8a\x01\n\x1bListServiceAccountsResponse\x12\x43\n\x10service_accounts\x18\x01 \x03(\x0b\x32\x18.authn.v1.ServiceAccountR\x0fserviceAccounts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf0\x04\n\x1bUpdateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xba\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x8c\x01\xbaH\x88\x01\x92\x01\x84\x01\x10@\x18\x01\"~r|\x18\x80\x10\x32w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\x12\x43\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\nupdateMask\"}\n\x1cUpdateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"Q\n\x1c\x44isableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"~\n\x1d\x44isableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"P\n\x1b\x45nableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"a\n\x1c\x45nableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"P\n\x1b\x44\x65leteServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\":\n\x1c\x44\x65leteServiceAccountResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\x88\x02\n\x13\x43reateApiKeyRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\x12+\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0b\x64isplayName\x12:\n\x06scopes\x18\x03 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x80\x01\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12@\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01*\x00\xc8\x01\x01R\x03ttl\"X\n\x14\x43reateApiKeyResponse\x12\x1c\n\x07\x61pi_key\x18\x01 \x01(\tB\x03\x80\x01\x01R\x06\x61piKey\x12\"\n\x03key\x18\x02 \x01(\x0b\x32\x10.authn.v1.ApiKeyR\x03key\"\\\n\x12ListApiKeysRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\";\n\x13ListApiKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x10.authn.v1.ApiKeyR\x04keys\"L\n\x13RevokeApiKeyRequest\x12\x35\n\x06key_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^key_[A-Za-z0-9_-]{16}$R\x05keyId\"2\n\x14RevokeApiKeyResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xa1\n\n\x15ServiceAccountService\x12\x85\x01\n\x14\x43reateServiceAccount\x12%.authn.v1.CreateServiceAccountRequest\x1a&.authn.v1.CreateServiceAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12~\n\x11GetServiceAccount\x12\".authn.v1.GetServiceAccountRequest\x1a#.authn.v1.GetServiceAccountResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12\x84\x01\n\x13ListServiceAccounts\x12$.authn.v1.ListServiceAccountsRequest\x1a%.authn.v1.ListServiceAccountsResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12\x88\x01\n\x14UpdateServiceAccount\x12%.authn.v1.UpdateServiceAccountRequest\x1a&.authn.v1.UpdateServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x8b\x01\n\x15\x44isableServiceAccount\x12&.authn.v1.DisableServiceAccountRequest\x1a\'.authn.v1.DisableServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x88\x01\n\x14\x45nableServiceAccount\x12%.authn.v1.EnableServiceAccountRequest\x1a&.authn.v1.EnableServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x85\x01\n\x14\x44\x65leteServiceAccount\x12%.authn.v1.DeleteServiceAccountRequest\x1a&.authn.v1.DeleteServiceAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12m\n\x0c\x43reateApiKey\x12\x1d.authn.v1.CreateApiKeyRequest\x1a\x1e.authn.v1.CreateApiKeyResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12l\n\x0bListApiKeys\x12\x1c.authn.v1.ListApiKeysRequest\x1a\x1d.authn.v1.ListApiKeysResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12p\n\x0cRevokeApiKey\x12\x1d.authn.v1.RevokeApiKeyRequest\x1a\x1e.authn.v1.RevokeApiKeyResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,7 +46,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['audiences']._loaded_options = None
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['audiences']._serialized_options = b'\272H\021\222\001\016\020\200\002\030\001\"\007r\005\020\001\030\377\001'
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['certificate_names']._loaded_options = None
-  _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['certificate_names']._serialized_options = b'\272H}\222\001z\020@\030\001\"trr\030\200\0202m^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*)$'
+  _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['certificate_names']._serialized_options = b'\272H\210\001\222\001\204\001\020@\030\001\"~r|\030\200\0202w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$'
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['public_keys']._loaded_options = None
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['public_keys']._serialized_options = b'\272H\005\222\001\002\020\020'
   _globals['_GETSERVICEACCOUNTREQUEST'].fields_by_name['name']._loaded_options = None
@@ -64,7 +64,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['audiences']._loaded_options = None
   _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['audiences']._serialized_options = b'\272H\021\222\001\016\020\200\002\030\001\"\007r\005\020\001\030\377\001'
   _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['certificate_names']._loaded_options = None
-  _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['certificate_names']._serialized_options = b'\272H}\222\001z\020@\030\001\"trr\030\200\0202m^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*)$'
+  _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['certificate_names']._serialized_options = b'\272H\210\001\222\001\204\001\020@\030\001\"~r|\030\200\0202w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$'
   _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['public_keys']._loaded_options = None
   _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['public_keys']._serialized_options = b'\272H\005\222\001\002\020\020'
   _globals['_UPDATESERVICEACCOUNTREQUEST'].fields_by_name['update_mask']._loaded_options = None
@@ -110,45 +110,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write'
   _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_start=225
-  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_end=768
-  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_start=770
-  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_end=867
-  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_start=869
-  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_end=946
-  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_start=948
-  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_end=1042
-  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_start=1044
-  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_end=1151
-  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_start=1154
-  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_end=1292
-  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_start=1295
-  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_end=1907
-  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_start=1909
-  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_end=2034
-  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_start=2036
-  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_end=2117
-  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_start=2119
-  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_end=2245
-  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_start=2247
-  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_end=2327
-  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_start=2329
-  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_end=2426
-  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_start=2428
-  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_end=2508
-  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_start=2510
-  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_end=2568
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2571
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2835
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2837
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2925
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2927
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=3019
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=3021
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=3080
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=3082
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=3158
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=3160
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=3210
-  _globals['_SERVICEACCOUNTSERVICE']._serialized_start=3213
-  _globals['_SERVICEACCOUNTSERVICE']._serialized_end=4526
+  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_end=780
+  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_start=782
+  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_end=879
+  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_start=881
+  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_end=958
+  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_start=960
+  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_end=1054
+  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_start=1056
+  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_end=1163
+  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_start=1166
+  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_end=1304
+  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_start=1307
+  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_end=1931
+  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_start=1933
+  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_end=2058
+  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_start=2060
+  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_end=2141
+  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_start=2143
+  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_end=2269
+  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_start=2271
+  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_end=2351
+  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_start=2353
+  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_end=2450
+  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_start=2452
+  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_end=2532
+  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_start=2534
+  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_end=2592
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2595
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2859
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2861
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2949
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2951
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=3043
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=3045
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=3104
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=3106
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=3182
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=3184
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=3234
+  _globals['_SERVICEACCOUNTSERVICE']._serialized_start=3237
+  _globals['_SERVICEACCOUNTSERVICE']._serialized_end=4550
 # @@protoc_insertion_point(module_scope)

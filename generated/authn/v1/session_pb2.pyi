@@ -29,11 +29,18 @@ class Client(_message.Message):
     USER_AGENT_FIELD_NUMBER: _builtins.int
     DEVICE_ID_FIELD_NUMBER: _builtins.int
     ip_address: _builtins.str
-    """The person's IP address (v4 or v6), as the calling service knows it; empty if unknown."""
+    """The person's IP address (v4 or v6), as the calling service knows it; empty if unknown. Failed
+    logins are limited by it if the caller is an authenticated service, else by the address that
+    the call came from.
+    """
     user_agent: _builtins.str
     """The `User-Agent` of the person's program."""
     device_id: _builtins.str
-    """A name of the device that stays the same between logins, chosen by the calling service."""
+    """A name of the device that stays the same between logins, chosen by the calling service and known
+    to the device alone, such as a cookie of at least 128 random bits. With 22 characters or more
+    it makes the device known to the account at a login: others' failed logins hold up none on a
+    known device. Log out everywhere and a new password make it unknown again.
+    """
     def __init__(
         self,
         *,

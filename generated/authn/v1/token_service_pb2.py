@@ -27,10 +27,11 @@ from authn.v1 import error_reason_pb2 as authn_dot_v1_dot_error__reason__pb2
 from authn.v1 import revocation_pb2 as authn_dot_v1_dot_revocation__pb2
 from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61uthn/v1/token_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1b\x61uthn/v1/error_reason.proto\x1a\x19\x61uthn/v1/revocation.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x12VerifyTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\x12*\n\x0cmin_revision\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"`\n\x13VerifyTokenResponse\x12-\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\xac\x01\n\x13VerifyTokensRequest\x12\x33\n\raccess_tokens\x18\x01 \x03(\tB\x0e\x80\x01\x01\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07R\x0c\x61\x63\x63\x65ssTokens\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\"i\n\x14VerifyTokensResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32\x1b.authn.v1.VerifyTokenResultR\x07results\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\x8a\x01\n\x11VerifyTokenResult\x12/\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsH\x00R\x06\x63laims\x12:\n\x0c\x65rror_reason\x18\x02 \x01(\x0e\x32\x15.authn.v1.ErrorReasonH\x00R\x0b\x65rrorReasonB\x08\n\x06result\"_\n\x16IntrospectTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12*\n\x0cmin_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"|\n\x17IntrospectTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\"/\n\x12RevokeTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\"1\n\x13RevokeTokenResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xab\x01\n\x18IssueServiceTokenRequest\x12$\n\x08\x61udience\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12\x39\n\x06scopes\x18\x02 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12.\n\x10\x63lient_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0f\x63lientAssertion\"\x9f\x01\n\x19IssueServiceTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12\x1d\n\ntoken_type\x18\x02 \x01(\tR\ttokenType\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"I\n\x17WatchRevocationsRequest\x12.\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rafterRevision\"\x87\x02\n\x18WatchRevocationsResponse\x12\x14\n\x05reset\x18\x01 \x01(\x08R\x05reset\x12\x36\n\x0brevocations\x18\x02 \x03(\x0b\x32\x14.authn.v1.RevocationR\x0brevocations\x12%\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03R\rafterRevision\x12\x1a\n\x08revision\x18\x04 \x01(\x03R\x08revision\x12\x1d\n\nis_current\x18\x05 \x01(\x08R\tisCurrent\x12;\n\x0bserver_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x12\n\x10WatchKeysRequest\"z\n\x11WatchKeysResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\x12;\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x10\n\x0eGetJwksRequest\";\n\x0fGetJwksResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\"c\n\x13\x45xplainTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\"\xae\x01\n\x14\x45xplainTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x64\x65\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x15.authn.v1.TokenDefectR\x06\x64\x65\x66\x65\x63t\x12 \n\x0b\x65xplanation\x18\x03 \x01(\tR\x0b\x65xplanation\x12-\n\x06\x63laims\x18\x04 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims*\xc9\x03\n\x0bTokenDefect\x12\x1c\n\x18TOKEN_DEFECT_UNSPECIFIED\x10\x00\x12\x1a\n\x16TOKEN_DEFECT_MALFORMED\x10\x01\x12\x17\n\x13TOKEN_DEFECT_HEADER\x10\x02\x12\x15\n\x11TOKEN_DEFECT_TYPE\x10\x03\x12\x1c\n\x18TOKEN_DEFECT_UNKNOWN_KEY\x10\x04\x12\x1a\n\x16TOKEN_DEFECT_ALGORITHM\x10\x05\x12\x1a\n\x16TOKEN_DEFECT_SIGNATURE\x10\x06\x12\x17\n\x13TOKEN_DEFECT_CLAIMS\x10\x07\x12\x17\n\x13TOKEN_DEFECT_ISSUER\x10\x08\x12\x19\n\x15TOKEN_DEFECT_AUDIENCE\x10\t\x12\x18\n\x14TOKEN_DEFECT_EXPIRED\x10\n\x12\x1e\n\x1aTOKEN_DEFECT_NOT_YET_VALID\x10\x0b\x12\x19\n\x15TOKEN_DEFECT_LIFETIME\x10\x0c\x12\x1e\n\x1aTOKEN_DEFECT_TOKEN_REVOKED\x10\r\x12 \n\x1cTOKEN_DEFECT_SESSION_REVOKED\x10\x0e\x12\x16\n\x12TOKEN_DEFECT_EPOCH\x10\x0f\x32\xa0\x07\n\x0cTokenService\x12U\n\x0bVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12X\n\x0cVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12|\n\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.tokens.introspect\x12U\n\x0bRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"\t\x90\x02\x02\xaa\xbb\x18\x02\x08\x01\x12v\n\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x10\x63lient_assertion\x12I\n\x07GetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12\x81\x01\n\x10WatchRevocations\x12!.authn.v1.WatchRevocationsRequest\x1a\".authn.v1.WatchRevocationsResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.revocations.watch0\x01\x12Q\n\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x30\x01\x12p\n\x0c\x45xplainToken\x12\x1d.authn.v1.ExplainTokenRequest\x1a\x1e.authn.v1.ExplainTokenResponse\"!\x90\x02\x01\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.tokens.explainb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61uthn/v1/token_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1b\x61uthn/v1/error_reason.proto\x1a\x19\x61uthn/v1/revocation.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x02\n\x12VerifyTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\x12*\n\x0cmin_revision\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\x12\x44\n\x07max_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01\x32\x00R\x06maxAge\x12%\n\x03\x61\x63r\x18\x06 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04\x61\x61l1R\x04\x61\x61l2R\x03\x61\x63r\"`\n\x13VerifyTokenResponse\x12-\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\xac\x01\n\x13VerifyTokensRequest\x12\x33\n\raccess_tokens\x18\x01 \x03(\tB\x0e\x80\x01\x01\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07R\x0c\x61\x63\x63\x65ssTokens\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\"i\n\x14VerifyTokensResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32\x1b.authn.v1.VerifyTokenResultR\x07results\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\x8a\x01\n\x11VerifyTokenResult\x12/\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsH\x00R\x06\x63laims\x12:\n\x0c\x65rror_reason\x18\x02 \x01(\x0e\x32\x15.authn.v1.ErrorReasonH\x00R\x0b\x65rrorReasonB\x08\n\x06result\"_\n\x16IntrospectTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12*\n\x0cmin_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"|\n\x17IntrospectTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\"/\n\x12RevokeTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\"1\n\x13RevokeTokenResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xab\x01\n\x18IssueServiceTokenRequest\x12$\n\x08\x61udience\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12\x39\n\x06scopes\x18\x02 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12.\n\x10\x63lient_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0f\x63lientAssertion\"\x9f\x01\n\x19IssueServiceTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12\x1d\n\ntoken_type\x18\x02 \x01(\tR\ttokenType\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"I\n\x17WatchRevocationsRequest\x12.\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rafterRevision\"\x87\x02\n\x18WatchRevocationsResponse\x12\x14\n\x05reset\x18\x01 \x01(\x08R\x05reset\x12\x36\n\x0brevocations\x18\x02 \x03(\x0b\x32\x14.authn.v1.RevocationR\x0brevocations\x12%\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03R\rafterRevision\x12\x1a\n\x08revision\x18\x04 \x01(\x03R\x08revision\x12\x1d\n\nis_current\x18\x05 \x01(\x08R\tisCurrent\x12;\n\x0bserver_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x12\n\x10WatchKeysRequest\"z\n\x11WatchKeysResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\x12;\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x10\n\x0eGetJwksRequest\";\n\x0fGetJwksResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\"c\n\x13\x45xplainTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\"\xae\x01\n\x14\x45xplainTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x64\x65\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x15.authn.v1.TokenDefectR\x06\x64\x65\x66\x65\x63t\x12 \n\x0b\x65xplanation\x18\x03 \x01(\tR\x0b\x65xplanation\x12-\n\x06\x63laims\x18\x04 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims*\xc9\x03\n\x0bTokenDefect\x12\x1c\n\x18TOKEN_DEFECT_UNSPECIFIED\x10\x00\x12\x1a\n\x16TOKEN_DEFECT_MALFORMED\x10\x01\x12\x17\n\x13TOKEN_DEFECT_HEADER\x10\x02\x12\x15\n\x11TOKEN_DEFECT_TYPE\x10\x03\x12\x1c\n\x18TOKEN_DEFECT_UNKNOWN_KEY\x10\x04\x12\x1a\n\x16TOKEN_DEFECT_ALGORITHM\x10\x05\x12\x1a\n\x16TOKEN_DEFECT_SIGNATURE\x10\x06\x12\x17\n\x13TOKEN_DEFECT_CLAIMS\x10\x07\x12\x17\n\x13TOKEN_DEFECT_ISSUER\x10\x08\x12\x19\n\x15TOKEN_DEFECT_AUDIENCE\x10\t\x12\x18\n\x14TOKEN_DEFECT_EXPIRED\x10\n\x12\x1e\n\x1aTOKEN_DEFECT_NOT_YET_VALID\x10\x0b\x12\x19\n\x15TOKEN_DEFECT_LIFETIME\x10\x0c\x12\x1e\n\x1aTOKEN_DEFECT_TOKEN_REVOKED\x10\r\x12 \n\x1cTOKEN_DEFECT_SESSION_REVOKED\x10\x0e\x12\x16\n\x12TOKEN_DEFECT_EPOCH\x10\x0f\x32\xa0\x07\n\x0cTokenService\x12U\n\x0bVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12X\n\x0cVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12|\n\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.tokens.introspect\x12U\n\x0bRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"\t\x90\x02\x02\xaa\xbb\x18\x02\x08\x01\x12v\n\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x10\x63lient_assertion\x12I\n\x07GetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12\x81\x01\n\x10WatchRevocations\x12!.authn.v1.WatchRevocationsRequest\x1a\".authn.v1.WatchRevocationsResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.revocations.watch0\x01\x12Q\n\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x30\x01\x12p\n\x0c\x45xplainToken\x12\x1d.authn.v1.ExplainTokenRequest\x1a\x1e.authn.v1.ExplainTokenResponse\"!\x90\x02\x01\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.tokens.explainb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +46,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERIFYTOKENREQUEST'].fields_by_name['required_scopes']._serialized_options = b'\272H\016\222\001\013\020@\"\007r\005\020\001\030\200\001'
   _globals['_VERIFYTOKENREQUEST'].fields_by_name['min_revision']._loaded_options = None
   _globals['_VERIFYTOKENREQUEST'].fields_by_name['min_revision']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_VERIFYTOKENREQUEST'].fields_by_name['max_age']._loaded_options = None
+  _globals['_VERIFYTOKENREQUEST'].fields_by_name['max_age']._serialized_options = b'\272H\r\252\001\n\"\006\010\200\206\260\226\0012\000'
+  _globals['_VERIFYTOKENREQUEST'].fields_by_name['acr']._loaded_options = None
+  _globals['_VERIFYTOKENREQUEST'].fields_by_name['acr']._serialized_options = b'\272H\020r\016R\000R\004aal1R\004aal2'
   _globals['_VERIFYTOKENSREQUEST'].fields_by_name['access_tokens']._loaded_options = None
   _globals['_VERIFYTOKENSREQUEST'].fields_by_name['access_tokens']._serialized_options = b'\200\001\001\272H\010\222\001\005\010\001\020\350\007'
   _globals['_VERIFYTOKENSREQUEST'].fields_by_name['audience']._loaded_options = None
@@ -89,46 +94,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKENSERVICE'].methods_by_name['WatchKeys']._serialized_options = b'\220\002\001\252\273\030\002\010\001'
   _globals['_TOKENSERVICE'].methods_by_name['ExplainToken']._loaded_options = None
   _globals['_TOKENSERVICE'].methods_by_name['ExplainToken']._serialized_options = b'\220\002\001\252\273\030\032\010\004\022\026authsvc.tokens.explain'
-  _globals['_TOKENDEFECT']._serialized_start=2433
-  _globals['_TOKENDEFECT']._serialized_end=2890
-  _globals['_VERIFYTOKENREQUEST']._serialized_start=206
-  _globals['_VERIFYTOKENREQUEST']._serialized_end=408
-  _globals['_VERIFYTOKENRESPONSE']._serialized_start=410
-  _globals['_VERIFYTOKENRESPONSE']._serialized_end=506
-  _globals['_VERIFYTOKENSREQUEST']._serialized_start=509
-  _globals['_VERIFYTOKENSREQUEST']._serialized_end=681
-  _globals['_VERIFYTOKENSRESPONSE']._serialized_start=683
-  _globals['_VERIFYTOKENSRESPONSE']._serialized_end=788
-  _globals['_VERIFYTOKENRESULT']._serialized_start=791
-  _globals['_VERIFYTOKENRESULT']._serialized_end=929
-  _globals['_INTROSPECTTOKENREQUEST']._serialized_start=931
-  _globals['_INTROSPECTTOKENREQUEST']._serialized_end=1026
-  _globals['_INTROSPECTTOKENRESPONSE']._serialized_start=1028
-  _globals['_INTROSPECTTOKENRESPONSE']._serialized_end=1152
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1154
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1201
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=1203
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=1252
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=1255
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=1426
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=1429
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=1588
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=1590
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=1663
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=1666
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=1929
-  _globals['_WATCHKEYSREQUEST']._serialized_start=1931
-  _globals['_WATCHKEYSREQUEST']._serialized_end=1949
-  _globals['_WATCHKEYSRESPONSE']._serialized_start=1951
-  _globals['_WATCHKEYSRESPONSE']._serialized_end=2073
-  _globals['_GETJWKSREQUEST']._serialized_start=2075
-  _globals['_GETJWKSREQUEST']._serialized_end=2091
-  _globals['_GETJWKSRESPONSE']._serialized_start=2093
-  _globals['_GETJWKSRESPONSE']._serialized_end=2152
-  _globals['_EXPLAINTOKENREQUEST']._serialized_start=2154
-  _globals['_EXPLAINTOKENREQUEST']._serialized_end=2253
-  _globals['_EXPLAINTOKENRESPONSE']._serialized_start=2256
-  _globals['_EXPLAINTOKENRESPONSE']._serialized_end=2430
-  _globals['_TOKENSERVICE']._serialized_start=2893
-  _globals['_TOKENSERVICE']._serialized_end=3821
+  _globals['_TOKENDEFECT']._serialized_start=2574
+  _globals['_TOKENDEFECT']._serialized_end=3031
+  _globals['_VERIFYTOKENREQUEST']._serialized_start=238
+  _globals['_VERIFYTOKENREQUEST']._serialized_end=549
+  _globals['_VERIFYTOKENRESPONSE']._serialized_start=551
+  _globals['_VERIFYTOKENRESPONSE']._serialized_end=647
+  _globals['_VERIFYTOKENSREQUEST']._serialized_start=650
+  _globals['_VERIFYTOKENSREQUEST']._serialized_end=822
+  _globals['_VERIFYTOKENSRESPONSE']._serialized_start=824
+  _globals['_VERIFYTOKENSRESPONSE']._serialized_end=929
+  _globals['_VERIFYTOKENRESULT']._serialized_start=932
+  _globals['_VERIFYTOKENRESULT']._serialized_end=1070
+  _globals['_INTROSPECTTOKENREQUEST']._serialized_start=1072
+  _globals['_INTROSPECTTOKENREQUEST']._serialized_end=1167
+  _globals['_INTROSPECTTOKENRESPONSE']._serialized_start=1169
+  _globals['_INTROSPECTTOKENRESPONSE']._serialized_end=1293
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1295
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1342
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=1344
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=1393
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=1396
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=1567
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=1570
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=1729
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=1731
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=1804
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=1807
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=2070
+  _globals['_WATCHKEYSREQUEST']._serialized_start=2072
+  _globals['_WATCHKEYSREQUEST']._serialized_end=2090
+  _globals['_WATCHKEYSRESPONSE']._serialized_start=2092
+  _globals['_WATCHKEYSRESPONSE']._serialized_end=2214
+  _globals['_GETJWKSREQUEST']._serialized_start=2216
+  _globals['_GETJWKSREQUEST']._serialized_end=2232
+  _globals['_GETJWKSRESPONSE']._serialized_start=2234
+  _globals['_GETJWKSRESPONSE']._serialized_end=2293
+  _globals['_EXPLAINTOKENREQUEST']._serialized_start=2295
+  _globals['_EXPLAINTOKENREQUEST']._serialized_end=2394
+  _globals['_EXPLAINTOKENRESPONSE']._serialized_start=2397
+  _globals['_EXPLAINTOKENRESPONSE']._serialized_end=2571
+  _globals['_TOKENSERVICE']._serialized_start=3034
+  _globals['_TOKENSERVICE']._serialized_end=3962
 # @@protoc_insertion_point(module_scope)

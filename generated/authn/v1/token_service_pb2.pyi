@@ -8,6 +8,7 @@ from authn.v1 import revocation_pb2 as _revocation_pb2
 from authn.v1 import token_pb2 as _token_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -109,6 +110,8 @@ class VerifyTokenRequest(_message.Message):
     AUDIENCE_FIELD_NUMBER: _builtins.int
     REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
+    ACR_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token. More than 8 KiB is refused unread."""
     audience: _builtins.str
@@ -117,9 +120,15 @@ class VerifyTokenRequest(_message.Message):
     """Answer only from a state that includes this revision, as Logout, RevokeToken and the like
     return it; 0 for any.
     """
+    acr: _builtins.str
+    """The level of assurance that the token must reach: `aal1`, `aal2`, or empty for any."""
     @_builtins.property
     def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes that the token must all have."""
+
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration:
+        """How long ago the subject may have proved who it is (`auth_time`); unset for any time."""
 
     def __init__(
         self,
@@ -128,10 +137,12 @@ class VerifyTokenRequest(_message.Message):
         audience: _builtins.str = ...,
         required_scopes: _abc.Iterable[_builtins.str] | None = ...,
         min_revision: _builtins.int = ...,
+        max_age: _duration_pb2.Duration | None = ...,
+        acr: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "audience", b"audience", "min_revision", b"min_revision", "required_scopes", b"required_scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "acr", b"acr", "audience", b"audience", "max_age", b"max_age", "min_revision", b"min_revision", "required_scopes", b"required_scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

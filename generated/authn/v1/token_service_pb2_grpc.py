@@ -90,6 +90,8 @@ class TokenServiceServicer:
         """Checks an access token. Idempotent.
 
         Errors: TOKEN_INACTIVE for every token that is not active, whatever the cause;
+        INSUFFICIENT_USER_AUTHENTICATION for an active one that is older than `max_age` or weaker than
+        `acr`, with `max_age` (seconds) and `acr` in ErrorInfo.metadata (RFC 9470);
         INSUFFICIENT_SCOPE; REVISION_NOT_REACHED; STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -37,6 +37,8 @@ class TokenServiceStub:
     """Checks an access token. Idempotent.
 
     Errors: TOKEN_INACTIVE for every token that is not active, whatever the cause;
+    INSUFFICIENT_USER_AUTHENTICATION for an active one that is older than `max_age` or weaker than
+    `acr`, with `max_age` (seconds) and `acr` in ErrorInfo.metadata (RFC 9470);
     INSUFFICIENT_SCOPE; REVISION_NOT_REACHED; STORE_UNAVAILABLE.
     """
     VerifyTokens: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokensRequest, _token_service_pb2.VerifyTokensResponse]
@@ -100,6 +102,8 @@ class TokenServiceAsyncStub(TokenServiceStub):
     """Checks an access token. Idempotent.
 
     Errors: TOKEN_INACTIVE for every token that is not active, whatever the cause;
+    INSUFFICIENT_USER_AUTHENTICATION for an active one that is older than `max_age` or weaker than
+    `acr`, with `max_age` (seconds) and `acr` in ErrorInfo.metadata (RFC 9470);
     INSUFFICIENT_SCOPE; REVISION_NOT_REACHED; STORE_UNAVAILABLE.
     """
     VerifyTokens: _aio.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokensRequest, _token_service_pb2.VerifyTokensResponse]  # type: ignore[assignment]
@@ -166,6 +170,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         """Checks an access token. Idempotent.
 
         Errors: TOKEN_INACTIVE for every token that is not active, whatever the cause;
+        INSUFFICIENT_USER_AUTHENTICATION for an active one that is older than `max_age` or weaker than
+        `acr`, with `max_age` (seconds) and `acr` in ErrorInfo.metadata (RFC 9470);
         INSUFFICIENT_SCOPE; REVISION_NOT_REACHED; STORE_UNAVAILABLE.
         """
 

@@ -12,8 +12,8 @@ from authsvc.domain.identifiers import (
     new_session_id,
 )
 
-revision = "0002_services"
-down_revision = "0001"
+revision = "0008"
+down_revision = "0007"
 
 _MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",

@@ -1,0 +1,144 @@
+"""Wrong guesses in SQL."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from authsvc.domain.guessing import Counter, Failures, Guesses, nobody
+from authsvc.errors import StoreUnavailable
+from authsvc.stores.sql.purging import purge
+from authsvc.stores.sql.schema import accounts, guesses
+from authsvc.stores.sql.transactions import read, write
+
+_TRIES = 3
+
+_Judge = Callable[[Guesses], timedelta | None]
+
+
+class SqlGuessStore:
+    """A `GuessStore`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def look(self, counter: Counter, *, now: datetime) -> Guesses:
+        """Give what is known of a counter."""
+        with read(self._engine) as connection:
+            # A union, since not every engine finds the rows of an OR by two indices.
+            rows = connection.execute(union(*_of(counter))).all()
+        return _guesses(counter, rows, now)
+
+    def settle(self, counter: Counter, judge: _Judge, *, now: datetime) -> None:
+        """Count or forget, as it is judged; see `GuessStore.settle`."""
+
+        def work(connection: Connection) -> bool:
+            try:
+                _settle(connection, counter, judge, now)
+            except (
+                IntegrityError
+            ):  # another call was first to make the row, which can be locked now
+                connection.rollback()
+                return False
+            return True
+
+        for _ in range(_TRIES):
+            if write(self._engine, work):
+                return
+        detail = "sql: wrong guesses can't be kept"
+        raise StoreUnavailable(detail)
+
+    def purge(self, now: datetime) -> int:
+        """Forget what need not be remembered any longer; say how many rows it was."""
+        return purge(self._engine, guesses.c.name, guesses.c.forget_time <= now)
+
+
+def forget_guesses(connection: Connection, account_id: str, *kinds: str) -> None:
+    """Forget an account's wrong guesses of these kinds, or of all, as part of a transaction."""
+    columns = guesses.c
+    mine = columns.subject == account_id
+    if kinds:
+        mine &= or_(*(columns.kind.startswith(kind, autoescape=True) for kind in kinds))
+    connection.execute(delete(guesses).where(mine))
+
+
+def _settle(connection: Connection, counter: Counter, judge: _Judge, now: datetime) -> None:
+    # The account's row is the one lock that guesses under all of its names share.
+    account = connection.execute(
+        select(accounts.c.account_id)
+        .where(accounts.c.account_id == counter.subject)
+        .with_for_update()
+    ).first()
+    queries = [query.with_for_update() for query in _of(counter)]
+    found = [row for query in queries for row in connection.execute(query)]
+    rows = list({(row.name, row.subject): row for row in found}.values())
+    remember = judge(_guesses(counter, rows, now))
+    if remember is None:
+        connection.execute(delete(guesses).where(_forgivable(counter)))
+    elif account is not None or not counter.is_of_account:
+        _count(connection, counter, rows, now, now + remember)
+
+
+def _count(
+    connection: Connection,
+    counter: Counter,
+    rows: Sequence[Row[Any]],
+    now: datetime,
+    forget_time: datetime,
+) -> None:
+    own = [row for row in rows if (row.name, row.subject) == (counter.name, counter.subject)]
+    values = {
+        "failures": _failures(own, now).count + 1,
+        "last_time": now,
+        "forget_time": forget_time,
+    }
+    if own:
+        columns = guesses.c
+        this = and_(columns.name == counter.name, columns.subject == counter.subject)
+        connection.execute(update(guesses).where(this).values(values))
+        return
+    key = {"name": counter.name, "subject": counter.subject, "kind": counter.kind}
+    connection.execute(insert(guesses).values(key | values))
+
+
+def _of(counter: Counter) -> tuple[Select[Any], Select[Any]]:
+    """Ask for the rows under a counter's name, and for those at its subject."""
+    columns = guesses.c
+    at_subject = and_(columns.subject == counter.subject, columns.kind == counter.kind)
+    return select(guesses).where(columns.name == counter.name), select(guesses).where(at_subject)
+
+
+def _forgivable(counter: Counter) -> ColumnElement[bool]:
+    columns = guesses.c
+    of_nobody = and_(columns.name == counter.name, columns.subject == nobody(counter.name))
+    return or_(of_nobody, and_(columns.subject == counter.subject, columns.kind == counter.kind))
+
+
+def _guesses(counter: Counter, rows: Sequence[Row[Any]], now: datetime) -> Guesses:
+    return Guesses(
+        by_name=_failures([row for row in rows if row.name == counter.name], now),
+        at_subject=_failures([row for row in rows if row.subject == counter.subject], now),
+    )
+
+
+def _failures(rows: Sequence[Row[Any]], now: datetime) -> Failures:
+    remembered = [row for row in rows if row.forget_time > now]
+    return Failures(
+        count=sum(row.failures for row in remembered),
+        last_time=max((row.last_time for row in remembered), default=None),
+    )
