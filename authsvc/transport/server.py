@@ -102,6 +102,8 @@ class Limits:
             # cancelled at once starts no handler.
             ("grpc.http.overload_protection", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            # Who is silent, or slow at TLS, is not waited for as long as grpcio would, two minutes.
+            ("grpc.server_handshake_timeout_ms", 10_000),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
         )

@@ -215,8 +215,6 @@ except ConfigurationError as error:
     [
         (0, 0o640, ""),
         (0, 0o644, "is open to other users"),
-        (0, 0o660, "is open to other users"),
-        (_NOBODY, 0o600, ""),
         (_NOBODY, 0o640, "is open to other users"),
     ],
 )

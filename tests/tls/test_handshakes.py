@@ -104,6 +104,13 @@ def test_nothing_but_http_2_is_spoken(mutual: Mutual, protocols: list[str]) -> N
     assert answered == b""
 
 
+@pytest.mark.slow
+def test_p_api_1_who_does_not_shake_hands_is_not_waited_for_long(mutual: Mutual) -> None:
+    host, _, port = mutual.service.address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as silent:
+        assert silent.recv(1) == b""
+
+
 def test_p_int_1_a_resumed_session_is_over_when_its_certificate_is(mutual: Mutual) -> None:
     # A ticket lets a client back in without a look at its certificate, for up to two days.
     mutual.service_account("spiffe://test.example/resumed")
