@@ -31,7 +31,6 @@ def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory",
     from authsvc.stores.sql.engine import connect  # noqa: PLC0415
     from authsvc.stores.sql.migrate import is_current  # noqa: PLC0415
     from authsvc.stores.sql.service_accounts import SqlServiceAccountStore  # noqa: PLC0415
-    from authsvc.transport.status import SPECS  # noqa: PLC0415
 
     try:
         config = load(data=data)
@@ -54,6 +53,8 @@ def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory",
     except StoreUnavailable as error:
         fail(f"AUTHSVC_DATABASE_URL: the database does not answer ({error}).")
     except AuthError as error:
+        from authsvc.transport.status import SPECS  # noqa: PLC0415 - slow to import, seldom needed
+
         fail(SPECS[type(error)].message, *_violations(error))
     finally:
         engine.dispose()
