@@ -37,8 +37,6 @@ from authsvc.errors import (
     AuthError,
     CallerUnauthenticated,
     DeadlineExceeded,
-    FieldViolation,
-    InvalidRequest,
     RetryableError,
     StoreUnavailable,
 )
@@ -47,6 +45,7 @@ from authsvc.transport.access import AccessRule
 from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
 from authsvc.transport.gate import Gate
+from authsvc.transport.metadata import read_metadata
 from authsvc.transport.peer_certificates import client_certificate
 from authsvc.transport.requests import Cut, RequestStreams, time_heard
 from authsvc.transport.status import cancelled_status, internal_status, status_of
@@ -56,7 +55,6 @@ from authsvc.transport.written import serialize
 
 CORRELATION_ID = "x-correlation-id"
 _CORRELATION_ID_FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_PRINTABLE = re.compile(r"[ -~\t]*")
 
 _log = telemetry.get_logger("authsvc.transport")
 
@@ -210,7 +208,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self, rule: AccessRule, request: Any, context: grpc.ServicerContext, time_left: _TimeLeft
     ) -> Call:
         telemetry.correlation_id.set("")
-        metadata = self._read_metadata(context)
+        metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
         correlation_id = metadata.get(CORRELATION_ID, "")
         if not _CORRELATION_ID_FORM.fullmatch(correlation_id):
             # It only tells calls apart, so it needs no system call.
@@ -228,7 +226,7 @@ class CallInterceptor(grpc.ServerInterceptor):
 
     def _check_caller(self, rule: AccessRule, context: grpc.ServicerContext) -> None:
         """Let a caller pass that was admitted before, if it still would be."""
-        metadata = self._read_metadata(context)
+        metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
         call, is_service = self._callers.identify(
             context.peer(), metadata, time_left=timedelta, certificate=self._certificate(context)
         )
@@ -241,22 +239,6 @@ class CallInterceptor(grpc.ServerInterceptor):
         # The stubs take each property for one value; there may be several.
         return client_certificate(cast(Mapping[str, Iterable[bytes]], context.auth_context()))
 
-    def _read_metadata(self, context: grpc.ServicerContext) -> dict[str, str]:
-        """Read the metadata, of which grpc bounds neither size nor alphabet in time."""
-        metadata: dict[str, str] = {}
-        size = 0
-        entries = cast(Iterable[tuple[str, str | bytes]], context.invocation_metadata())
-        for key, value in entries:
-            size += len(key) + len(value) + 32
-            if isinstance(value, bytes):  # of keys that end in -bin
-                continue
-            if key in metadata or not _PRINTABLE.fullmatch(value):
-                raise InvalidRequest(FieldViolation(f"metadata {key[:64]}", _METADATA_RULE))
-            metadata[key] = value
-        if size > self._max_metadata_bytes:
-            raise InvalidRequest(FieldViolation("metadata", "It is too large."))
-        return metadata
-
     def _time_left(self, context: grpc.ServicerContext) -> Callable[[], timedelta]:
         remaining = context.time_remaining()
         seconds = self._deadline if remaining is None else min(remaining, self._deadline)
@@ -264,9 +246,6 @@ class CallInterceptor(grpc.ServerInterceptor):
             raise DeadlineExceeded
         ends = time.monotonic() + seconds
         return lambda: timedelta(seconds=ends - time.monotonic())
-
-
-_METADATA_RULE = "It must appear once and hold printable ASCII only."
 
 
 def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
