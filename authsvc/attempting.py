@@ -2,17 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from authsvc import policies
-from authsvc.config import Config
 from authsvc.domain.attempts import Attempts
-from authsvc.domain.clock import Clock
 from authsvc.domain.devices import KnownDevices
-from authsvc.domain.events import EventSink
 from authsvc.domain.pseudonyms import Pseudonyms
-from authsvc.metrics import Metrics
-from authsvc.stores.redis.connection import RedisConnection
+from authsvc.foundation import Foundation
 from authsvc.stores.redis.throttles import RedisThrottle
 from authsvc.stores.sql.devices import SqlDeviceStore
 from authsvc.stores.sql.guesses import SqlGuessStore
@@ -32,26 +26,21 @@ class Attempting:
 
 
 def put_together(
-    config: Config,
-    *,
-    engine: Engine,
-    redis: RedisConnection,
-    pseudonym_key: bytes,
-    metrics: Metrics,
-    record: EventSink,
-    clock: Clock,
+    base: Foundation,
 ) -> Attempting:
     """Put them together."""
-    pseudonyms = Pseudonyms(pseudonym_key)
-    devices = KnownDevices(store=SqlDeviceStore(engine), pseudonyms=pseudonyms, clock=clock)
+    pseudonyms = Pseudonyms(base.secret("pseudonym key"))
+    devices = KnownDevices(
+        store=SqlDeviceStore(base.engine), pseudonyms=pseudonyms, clock=base.clock
+    )
     attempts = Attempts(
-        throttle=RedisThrottle(redis),
-        guesses=SqlGuessStore(engine),
+        throttle=RedisThrottle(base.redis),
+        guesses=SqlGuessStore(base.engine),
         devices=devices,
         pseudonyms=pseudonyms,
-        limits=policies.attempt_limits(config),
-        record=record,
-        clock=clock,
-        on_throttled=metrics.count_throttled,
+        limits=policies.attempt_limits(base.config),
+        record=base.record,
+        clock=base.clock,
+        on_throttled=base.metrics.count_throttled,
     )
     return Attempting(attempts=attempts, devices=devices)

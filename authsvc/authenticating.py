@@ -1,18 +1,15 @@
 """What proves who somebody is, put together."""
 
+import time
 from dataclasses import dataclass
 
 from authsvc import policies
-from authsvc.config import Config
-from authsvc.domain.accounts import AccountStore
 from authsvc.domain.address_verification import AddressVerification
 from authsvc.domain.attempts import Attempts
-from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink
 from authsvc.domain.grants import Grants
 from authsvc.domain.hash_kinds import HashKinds
 from authsvc.domain.login import Login
-from authsvc.domain.one_time_codes import OneTimeCodes, OneTimeCodeStore
+from authsvc.domain.one_time_codes import OneTimeCodes
 from authsvc.domain.password_change import PasswordChange
 from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.domain.password_policy import PasswordPolicy
@@ -21,7 +18,10 @@ from authsvc.domain.passwords import Passwords
 from authsvc.domain.registration import Registration
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.second_factor import SecondFactor
-from authsvc.metrics import Metrics
+from authsvc.foundation import Foundation
+from authsvc.stores.sql.hash_kinds import SqlHashKindStore
+from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
+from authsvc.system_clock import since_boot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Authenticating:
     """The parts, of which each knows only those that it needs."""
 
     passwords: Passwords
+    hash_kinds: HashKinds
+    kind_store: SqlHashKindStore
     password_policy: PasswordPolicy
     login: Login
     registration: Registration
@@ -39,78 +41,81 @@ class Authenticating:
 
 
 def put_together(
-    config: Config,
+    base: Foundation,
     *,
-    accounts: AccountStore,
     attempts: Attempts,
     second_factor: SecondFactor,
-    code_store: OneTimeCodeStore,
-    code_key: bytes,
-    hash_kinds: HashKinds,
     grants: Grants,
     revoker: Revoker,
-    metrics: Metrics,
-    record: EventSink,
-    clock: Clock,
 ) -> Authenticating:
     """Put them together."""
+    kind_store = SqlHashKindStore(base.engine, base.clock)
+    hash_kinds = HashKinds(store=kind_store, steady=since_boot, pause=time.sleep)
     hashes = PasswordHashes(
-        profile=policies.argon2_profile(config), peppers=policies.peppers(config)
+        profile=policies.argon2_profile(base.config), peppers=policies.peppers(base.config)
     )
     passwords = Passwords(
         hashes=hashes,
         foreign_kinds=hash_kinds.current,
-        on_queue=metrics.set_hash_queue,
-        on_shed=metrics.count_shed,
+        on_queue=base.metrics.set_hash_queue,
+        on_shed=base.metrics.count_shed,
     )
-    policy = policies.password_policy(config)
+    policy = policies.password_policy(base.config)
     login = Login(
-        accounts=accounts,
+        accounts=base.accounts,
         passwords=passwords,
         attempts=attempts,
         grants=grants,
         second_factor=second_factor,
-        record=record,
-        clock=clock,
+        record=base.record,
+        clock=base.clock,
     )
-    codes = OneTimeCodes(store=code_store, key=code_key, clock=clock)
+    codes = OneTimeCodes(
+        store=SqlOneTimeCodeStore(base.engine), key=base.secret("code key"), clock=base.clock
+    )
     return Authenticating(
+        hash_kinds=hash_kinds,
+        kind_store=kind_store,
         passwords=passwords,
         password_policy=policy,
         login=login,
         registration=Registration(
-            accounts=accounts,
+            accounts=base.accounts,
             passwords=passwords,
             password_policy=policy,
             attempts=attempts,
             grants=grants,
             login=login,
-            is_open=config.registration == "open",
-            record=record,
-            clock=clock,
+            is_open=base.config.registration == "open",
+            record=base.record,
+            clock=base.clock,
         ),
         password_change=PasswordChange(
-            accounts=accounts,
+            accounts=base.accounts,
             passwords=passwords,
             password_policy=policy,
             attempts=attempts,
             grants=grants,
             revoker=revoker,
-            record=record,
-            clock=clock,
+            record=base.record,
+            clock=base.clock,
         ),
         codes=codes,
         password_reset=PasswordReset(
-            accounts=accounts,
+            accounts=base.accounts,
             codes=codes,
             passwords=passwords,
             password_policy=policy,
             attempts=attempts,
             revoker=revoker,
-            record=record,
-            clock=clock,
+            record=base.record,
+            clock=base.clock,
         ),
         address_verification=AddressVerification(
-            accounts=accounts, codes=codes, attempts=attempts, record=record, clock=clock
+            accounts=base.accounts,
+            codes=codes,
+            attempts=attempts,
+            record=base.record,
+            clock=base.clock,
         ),
     )

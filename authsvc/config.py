@@ -24,6 +24,8 @@ from pydantic_settings import (
 )
 
 from authsvc.configuration_values import Address, Duration, Words, usable_cpus
+from authsvc.credential_settings import CredentialSettings
+from authsvc.port_settings import PortSettings
 
 PREFIX = "AUTHSVC_"
 
@@ -45,7 +47,7 @@ _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 _SECOND = timedelta(seconds=1)
 
 
-class Config(BaseSettings):
+class Config(BaseSettings, CredentialSettings, PortSettings):
     """All that an operator can decide. Read at start; SIGHUP reads it anew."""
 
     model_config = SettingsConfigDict(
@@ -162,60 +164,11 @@ class Config(BaseSettings):
         description="Key that seals secrets at rest: 32 random bytes in base64 or hex. Required in "
         "production; dev mode makes one in the data directory.",
     )
-    password_min_length: int = Field(
-        default=15,
-        ge=15,
-        le=64,
-        description="Least length of a new password, in code points, where it is all that a login "
-        "takes; 8 do with a second factor.",
-    )
-    argon2_time_cost: PositiveInt = Field(
-        default=2, le=64, description="Passes of argon2id (RFC 9106)."
-    )
-    argon2_memory_cost_kib: int = Field(
-        default=19456, ge=8, le=1048576, description="Memory of one argon2id hash, in KiB."
-    )
-    argon2_parallelism: PositiveInt = Field(default=1, le=16, description="Lanes of argon2id.")
-    breached_passwords: Path | None = Field(
-        default=None,
-        description="Breached passwords, which new ones may not be: a sorted file of SHA-1 hashes, "
-        "or a directory with a file for each prefix of five digits.",
-    )
-    password_peppers: SecretStr | None = Field(
-        default=None,
-        description="Keys under which passwords are hashed, kept apart from the database: `ID:KEY` "
-        "with spaces or lines between, each key 32 random bytes in base64 or hex. New hashes get "
-        "the first. An id never gets another key, and stays until no hash needs it.",
-    )
-    address_failure_limit: PositiveInt = Field(
-        default=1000,
-        description="Failed logins, and refused registrations, from one address within 5 minutes. "
-        "An IPv6 address counts by its /64.",
-    )
-    login_failure_limit: PositiveInt = Field(
-        default=3000,
-        description="Failed logins of all accounts within 5 minutes, from where on only known "
-        "devices are let in. Raise it where honest mistakes alone come near.",
-    )
-    webauthn_rp_id: str = Field(
-        default="",
-        pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$",
-        max_length=253,
-        description="Domain that passkeys are for (the WebAuthn RP ID), for instance "
-        "`example.com`; without one there are no passkeys. Changing it makes all passkeys useless.",
-    )
-    webauthn_rp_name: str = Field(
-        default="",
-        max_length=64,
-        description="What people are told that a passkey is for; the default is the domain.",
-    )
-    webauthn_origins: Words = Field(
-        default=(),
-        description="Origins of the pages that may use passkeys, with spaces between; the default "
-        "is `https://` and the domain.",
-    )
     event_retention: Duration = Field(
-        default=timedelta(days=90), description="How long security events are kept."
+        default=90 * _DAY,
+        ge=_DAY,
+        le=3650 * _DAY,
+        description="How long security events are kept.",
     )
     require_caller: bool = Field(
         default=True,
@@ -229,44 +182,6 @@ class Config(BaseSettings):
         default=False,
         description="Whether gRPC reflection is served. The default is true in dev mode only; "
         "production refuses it.",
-    )
-    tls_terminated_by_mesh: bool = Field(
-        default=False,
-        description="States that a mesh or proxy encrypts all traffic to the gRPC port, which may "
-        "then listen off loopback without TLS.",
-    )
-    server_deadline: Duration = Field(
-        default=10 * _SECOND,
-        ge=_SECOND,
-        le=5 * _MINUTE,
-        description="Longest time that a call may take.",
-    )
-    max_message_bytes: int = Field(
-        default=4 * 1024 * 1024,
-        ge=65536,
-        le=64 * 1024 * 1024,
-        description="Largest request, in bytes.",
-    )
-    max_metadata_bytes: int = Field(
-        default=16 * 1024,
-        ge=8192,
-        le=1024 * 1024,
-        description="Largest metadata of a call, in bytes.",
-    )
-    max_concurrent_streams: int = Field(
-        default=128, ge=100, le=65536, description="Open calls of one connection."
-    )
-    max_connection_age: Duration = Field(
-        default=30 * _MINUTE,
-        ge=_MINUTE,
-        le=30 * _DAY,
-        description="Age at which a connection is renewed.",
-    )
-    drain_grace: Duration = Field(
-        default=10 * _SECOND,
-        ge=timedelta(0),
-        le=10 * _MINUTE,
-        description="How long calls in flight may take to finish after SIGTERM.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level of the lines that are logged."
@@ -286,10 +201,6 @@ class Config(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.data.absolute() / 'authsvc.db'}"
         return self.database_url.get_secret_value()
-
-    def passkey_origins(self) -> tuple[str, ...]:
-        """Give the origins of the pages that may use passkeys."""
-        return self.webauthn_origins or (f"https://{self.webauthn_rp_id}",)
 
     @classmethod
     def settings_customise_sources(

@@ -17,9 +17,11 @@ from authsvc.config import (
     PREFIX,
     SECRET_FIELDS,
     Config,
+    ConfigurationError,
     variable_name,
 )
 from authsvc.configuration_values import decode_master_key, decode_peppers
+from authsvc.system_clock import steady_clock
 
 JWKS_CACHE_TIME = timedelta(minutes=5)
 """How long verifiers may cache the key set (`Cache-Control: max-age`)."""
@@ -30,7 +32,18 @@ _LEAST_MEMORY_OF_A_LANE_KIB = 8
 _LEAST_DISTINCT_BYTES = 12
 _MAKE_KEY = "Make one with: openssl rand -base64 32"
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")
-_OTHER_VARIABLES = frozenset({"AUTHSVC_SERVER", "AUTHSVC_API_KEY", "AUTHSVC_API_KEY_FILE"})
+_OTHER_VARIABLES = frozenset(
+    {
+        "AUTHSVC_SERVER",
+        "AUTHSVC_SERVER_CA",
+        "AUTHSVC_SERVER_NAME",
+        "AUTHSVC_CLIENT_CERT",
+        "AUTHSVC_CLIENT_KEY",
+        "AUTHSVC_API_KEY",
+        "AUTHSVC_API_KEY_FILE",
+    }
+)
+"""What commands read that call a server."""
 _TOOL_VARIABLES = ("AUTHSVC_VENV", "AUTHSVC_TEST_", "AUTHSVC_BENCH_")
 
 
@@ -98,6 +111,7 @@ def _common_faults(config: Config) -> Iterator[str]:
         yield from _master_key_faults(config.master_key.get_secret_value())
     if config.password_peppers is not None:
         yield from _pepper_faults(config.password_peppers.get_secret_value())
+    yield from _tls_faults(config)
 
 
 def _passkey_faults(config: Config) -> Iterator[str]:
@@ -154,6 +168,29 @@ def _can_be_guessed(key: bytes) -> bool:
     return typed or counted or len(set(key)) < _LEAST_DISTINCT_BYTES
 
 
+def _tls_faults(config: Config) -> Iterator[str]:
+    if (config.tls_cert is None) != (config.tls_key is None):
+        yield "AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY go together. Set both, or neither."
+    if config.tls_client_ca is not None and config.tls_cert is None:
+        yield "AUTHSVC_TLS_CLIENT_CA needs AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY. Set them too."
+    if config.tls_cert is None:
+        return
+    if config.transport == "native":
+        yield (
+            "AUTHSVC_TRANSPORT is native, which never encrypts, and AUTHSVC_TLS_CERT is set. Use "
+            "grpcio, or leave TLS to a mesh."
+        )
+    # Only here: it takes long to import, and dev mode begins at once without it.
+    from authsvc.server_certificate import certificate_files  # noqa: PLC0415
+
+    files = certificate_files(config)
+    try:
+        if files is not None:
+            files.read(steady_clock()())
+    except ConfigurationError as error:
+        yield from error.faults
+
+
 def _dev_faults(config: Config) -> Iterator[str]:
     for name, address in (("LISTEN", config.listen), ("HTTP", config.http)):
         if not is_loopback(address):
@@ -171,10 +208,12 @@ def _production_faults(config: Config) -> Iterator[str]:
         )
     if config.redis_url is None:
         yield "AUTHSVC_REDIS_URL is missing. The embedded Redis is for dev mode only."
-    if not is_loopback(config.listen) and not config.tls_terminated_by_mesh:
+    is_encrypted = config.tls_cert is not None or config.tls_terminated_by_mesh
+    if not is_loopback(config.listen) and not is_encrypted:
         yield (
-            f"AUTHSVC_LISTEN: {config.listen} is off loopback and not encrypted. Listen on "
-            "127.0.0.1, or state with AUTHSVC_TLS_TERMINATED_BY_MESH=true that a mesh encrypts."
+            f"AUTHSVC_LISTEN: {config.listen} is off loopback and not encrypted. Name a "
+            "certificate in AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY, listen on 127.0.0.1, or state "
+            "with AUTHSVC_TLS_TERMINATED_BY_MESH=true that a mesh encrypts."
         )
     if not config.issuer.startswith("https://"):
         yield "AUTHSVC_ISSUER is not an https URL (RFC 8414, 2). Use one."

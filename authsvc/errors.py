@@ -8,14 +8,14 @@ The tree, whose root one may catch::
     ├── PasswordRejected        ├── AccountNotFound      ├── StoreUnavailable
     ├── InvalidScope            ├── SessionNotFound      ├── RevisionNotReached
     ├── InvalidAudience         ├── KeyNotFound          ├── StaleRevocations
-    ├── InvalidCredentials      └── UsernameTaken        └── DeadlineExceeded
+    ├── InvalidCredentials      ├── UsernameTaken        └── DeadlineExceeded
     ├── TokenInactive           ├── FactorNotFound
     ├── InvalidGrant            ├── FactorLimitReached
-    ├── CallerUnauthenticated   └── PasskeysNotServed
-    ├── TokenRequired
-    ├── InvalidCode
-    ├── InvalidFactor
-    ├── InvalidChallenge
+    ├── CallerUnauthenticated   ├── PasskeysNotServed
+    ├── TokenRequired           ├── ServiceAccountNotFound
+    ├── InvalidCode             ├── ApiKeyNotFound
+    ├── InvalidFactor           ├── ServiceNameTaken
+    ├── InvalidChallenge        └── CertificateNameTaken
     ├── InsufficientUserAuthentication
     └── EventsForgotten
 
@@ -171,6 +171,22 @@ class PasskeysNotServed(AuthError):
 
 class UsernameTaken(AuthError):
     """Another account has this user name, or one that looks like it."""
+
+
+class ServiceAccountNotFound(AuthError):
+    """No such service account."""
+
+
+class ApiKeyNotFound(AuthError):
+    """No such API key."""
+
+
+class ServiceNameTaken(AuthError):
+    """Another service account has this name."""
+
+
+class CertificateNameTaken(AuthError):
+    """Another service account has this name of a certificate."""
 
 
 class EventsForgotten(AuthError):

@@ -8,7 +8,7 @@ from authsvc.config import Config
 from authsvc.configuration_values import decode_peppers
 from authsvc.domain.attempts import AttemptLimits
 from authsvc.domain.challenges import CHALLENGE_LIFETIME
-from authsvc.domain.grants import GrantPolicy
+from authsvc.domain.grant_policy import GrantPolicy
 from authsvc.domain.keys import KeyPolicy
 from authsvc.domain.passkeys import RelyingParty
 from authsvc.domain.password_hashes import Argon2Profile, Peppers

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authsvc import policies
-from authsvc.config import Config
 from authsvc.domain.acknowledgement import Acknowledgement
 from authsvc.domain.clock import Clock
 from authsvc.domain.feed import RevocationFeed
-from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.follower import Follower
-from authsvc.domain.keys import Keys
 from authsvc.domain.replica import ReadLease, RevocationReplica
-from authsvc.domain.revocation import RevocationJournal, RevocationMarks, Revoker
+from authsvc.domain.revocation import Revoker
 from authsvc.duties import Duty
+from authsvc.foundation import Foundation
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.feed import RedisFeedStream
 from authsvc.stores.redis.roll import RedisLeaseRoll
@@ -54,58 +52,48 @@ class Revoking:
             ),
         )
 
-    def _forget(self) -> None:
-        self.index.forget(self.clock().timestamp())
-
 
 def put_together(
-    config: Config,
-    *,
-    redis: RedisConnection,
-    journal: RevocationJournal,
-    marks: RevocationMarks,
-    keys: Keys,
-    fence: FenceKeeper,
-    clock: Clock,
+    base: Foundation,
 ) -> Revoking:
     """Put the parts together; nothing happens before the first duty."""
-    roll = RedisLeaseRoll(redis)
-    stream = RedisFeedStream(redis)
+    roll = RedisLeaseRoll(base.redis)
+    stream = RedisFeedStream(base.redis)
     acknowledgement = Acknowledgement(
-        roll=roll, lease=config.read_lease, steady=since_boot, pause=time.sleep
+        roll=roll, lease=base.config.read_lease, steady=since_boot, pause=time.sleep
     )
     index = RevocationIndex()
     replica = RevocationReplica(
         index=index,
         feed=RevocationFeed(),
-        lease=ReadLease(config.read_lease, steady=since_boot),
-        reload_keys=keys.reload,
+        lease=ReadLease(base.config.read_lease, steady=since_boot),
+        reload_keys=base.keys.reload,
     )
     return Revoking(
         replica=replica,
         follower=Follower(
             replica=replica,
-            journal=journal,
-            marks=marks,
+            journal=base.journal,
+            marks=base.marks,
             stream=stream,
             roll=roll,
             acknowledgement=acknowledgement,
-            restored=lambda: fence.restored,
-            lease=config.read_lease,
-            clock=clock,
+            restored=lambda: base.fence.restored,
+            lease=base.config.read_lease,
+            clock=base.clock,
             steady=since_boot,
         ),
         acknowledgement=acknowledgement,
         revoker=Revoker(
-            journal=journal,
-            marks=marks,
-            lifetimes=policies.lifetimes(config),
-            clock=clock,
+            journal=base.journal,
+            marks=base.marks,
+            lifetimes=policies.lifetimes(base.config),
+            clock=base.clock,
             publish=stream.publish,
             wait_until_everywhere=acknowledgement.wait,
             known=lambda: replica.revision,
         ),
         index=index,
-        redis=redis,
-        clock=clock,
+        redis=base.redis,
+        clock=base.clock,
     )

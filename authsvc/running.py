@@ -27,6 +27,8 @@ class App:
 
     config: Config
     server: grpc.Server
+    credentials: grpc.ServerCredentials | None
+    """What the port speaks TLS with; None if it does not."""
     health: Health
     http: HttpApplication
     keys: Keys
@@ -57,10 +59,15 @@ class App:
         else:
             if faults:
                 raise ConfigurationError(*faults)
-        port = self.server.add_insecure_port(listen)
+        port = self._open_port(listen)
         self.server.start()
         self.duties.start()
         return port
+
+    def _open_port(self, listen: str) -> int:
+        if self.credentials is None:
+            return self.server.add_insecure_port(listen)
+        return self.server.add_secure_port(listen, self.credentials)
 
     def stop(self, grace: float) -> None:
         """Say that nothing is served any longer, finish what was begun, and stop."""

@@ -3,17 +3,12 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
-
 from authsvc import policies
-from authsvc.config import Config
-from authsvc.domain.accounts import AccountStore
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.challenges import Challenges
-from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink
 from authsvc.domain.factor_directory import FactorDirectory
 from authsvc.domain.factor_enrolment import FactorEnrolment
+from authsvc.domain.factors import FactorStore
 from authsvc.domain.grants import Grants
 from authsvc.domain.passkey_check import PasskeyCheck
 from authsvc.domain.passkey_enrolment import PasskeyEnrolment
@@ -23,11 +18,10 @@ from authsvc.domain.revocation import Revoker
 from authsvc.domain.second_factor import ProofKind, RecoveryCodeCheck, SecondFactor, TotpCheck
 from authsvc.domain.totp import TotpStore
 from authsvc.domain.totp_enrolment import TotpEnrolment
+from authsvc.foundation import Foundation
 from authsvc.stores.redis.challenges import RedisChallengeStore
-from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.sql.factors import SqlFactorStore
 from authsvc.stores.sql.passkeys import SqlPasskeyStore
-from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.totp import SqlTotpStore
 
 
@@ -35,6 +29,7 @@ from authsvc.stores.sql.totp import SqlTotpStore
 class SecondFactors:
     """The parts, of which each knows only those that it needs."""
 
+    store: FactorStore
     second_factor: SecondFactor
     directory: FactorDirectory
     totp: TotpEnrolment
@@ -44,36 +39,34 @@ class SecondFactors:
 
 
 def put_together(
-    config: Config,
+    base: Foundation,
     *,
-    engine: Engine,
-    sealer: Sealer,
-    redis: RedisConnection,
-    accounts: AccountStore,
     attempts: Attempts,
     grants: Grants,
     revoker: Revoker,
-    record: EventSink,
-    clock: Clock,
 ) -> SecondFactors:
     """Put them together."""
-    factors = SqlFactorStore(engine)
-    totp_store = SqlTotpStore(engine, sealer)
-    passkey_store = SqlPasskeyStore(engine)
+    factors = SqlFactorStore(base.engine)
+    totp_store = SqlTotpStore(base.engine, base.sealer)
+    passkey_store = SqlPasskeyStore(base.engine)
     passkeys = PasskeyCheck(
-        party=policies.relying_party(config), store=passkey_store, record=record, clock=clock
+        party=policies.relying_party(base.config),
+        store=passkey_store,
+        record=base.record,
+        clock=base.clock,
     )
-    challenges = Challenges(store=RedisChallengeStore(redis), clock=clock)
-    reauthentication = Reauthentication(accounts=accounts, clock=clock)
+    challenges = Challenges(store=RedisChallengeStore(base.redis), clock=base.clock)
+    reauthentication = Reauthentication(accounts=base.accounts, clock=base.clock)
     enrolment = FactorEnrolment(
-        factors=factors, grants=grants, revoker=revoker, record=record, clock=clock
+        factors=factors, grants=grants, revoker=revoker, record=base.record, clock=base.clock
     )
     return SecondFactors(
+        store=factors,
         second_factor=SecondFactor(
-            accounts=accounts,
+            accounts=base.accounts,
             factors=factors,
             checks={
-                ProofKind.TOTP: TotpCheck(store=totp_store, clock=clock),
+                ProofKind.TOTP: TotpCheck(store=totp_store, clock=base.clock),
                 ProofKind.RECOVERY_CODE: RecoveryCodeCheck(store=factors),
                 ProofKind.PASSKEY: passkeys,
             },
@@ -81,32 +74,32 @@ def put_together(
             challenges=challenges,
             attempts=attempts,
             grants=grants,
-            record=record,
+            record=base.record,
         ),
         directory=FactorDirectory(
             factors=factors,
             reauthentication=reauthentication,
             grants=grants,
             revoker=revoker,
-            record=record,
-            clock=clock,
+            record=base.record,
+            clock=base.clock,
         ),
         totp=TotpEnrolment(
             store=totp_store,
             enrolment=enrolment,
             reauthentication=reauthentication,
             attempts=attempts,
-            issuer_name=urlsplit(config.issuer).hostname or config.issuer,
-            record=record,
-            clock=clock,
+            issuer_name=urlsplit(base.config.issuer).hostname or base.config.issuer,
+            record=base.record,
+            clock=base.clock,
         ),
         passkey_login=PasskeyLogin(
-            accounts=accounts,
+            accounts=base.accounts,
             passkeys=passkeys,
             challenges=challenges,
             attempts=attempts,
             grants=grants,
-            record=record,
+            record=base.record,
         ),
         passkey_enrolment=PasskeyEnrolment(
             store=passkey_store,
@@ -115,7 +108,7 @@ def put_together(
             enrolment=enrolment,
             reauthentication=reauthentication,
             attempts=attempts,
-            record=record,
+            record=base.record,
         ),
         totp_store=totp_store,
     )

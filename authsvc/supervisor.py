@@ -18,6 +18,7 @@ from typing import Protocol
 
 from authsvc import telemetry
 from authsvc.config import Config, ConfigurationError
+from authsvc.domain import password_guessing
 from authsvc.metrics import forget_worker
 from authsvc.process import Child
 from authsvc.worker_slot import Ready, WorkerSlot
@@ -245,11 +246,12 @@ class Supervisor:
 
 
 def import_heavy_modules() -> None:
-    """Import once, before the forks, what every worker needs: workers start faster and share it."""
+    """Import and load once, before the forks, what workers need: they start faster and share it."""
     gc.disable()  # what is imported stays: collecting in between only takes time
     for name in _HEAVY_MODULES:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
+    password_guessing.load()
     gc.freeze()
     gc.enable()
 

@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from authsvc.domain.clock import Clock
-from authsvc.domain.event_reading import EventReader
-from authsvc.domain.keys import Keys
 from authsvc.domain.replica import RevocationReplica
-from authsvc.domain.revocation import RevocationJournal
 from authsvc.duties import Duty
-from authsvc.metrics import Metrics
+from authsvc.foundation import Foundation
 from authsvc.transport.event_watch import EventWatch
 from authsvc.transport.health import Health
 from authsvc.transport.key_watch import KeyWatch
@@ -49,24 +45,19 @@ class Watching:
         self.streams.stop()
 
 
-def watch(
-    *,
-    event_reader: EventReader,
-    replica: RevocationReplica,
-    journal: RevocationJournal,
-    keys: Keys,
-    metrics: Metrics,
-    clock: Clock,
-) -> Watching:
+def put_together(base: Foundation, *, replica: RevocationReplica) -> Watching:
     """Put the parts together; nothing is sent before the first duty."""
-    key_watch = KeyWatch(keys=keys, clock=clock)
-    keys.on_change = key_watch.tell
+    key_watch = KeyWatch(keys=base.keys, clock=base.clock)
+    base.keys.on_change = key_watch.tell
     return Watching(
         revocations=RevocationWatch(
-            feed=replica.feed, journal=journal, is_current=replica.lease.holds, clock=clock
+            feed=replica.feed,
+            journal=base.journal,
+            is_current=replica.lease.holds,
+            clock=base.clock,
         ),
         keys=key_watch,
-        events=EventWatch(event_reader),
-        streams=Streams(count=metrics.count),
+        events=EventWatch(base.recorded.reader),
+        streams=Streams(count=base.metrics.count),
         health=Health(),
     )

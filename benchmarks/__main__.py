@@ -9,6 +9,7 @@ from types import ModuleType
 from redis import Redis
 
 from benchmarks import (
+    calling,
     calls,
     checking,
     comparison,
@@ -35,6 +36,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     storming,
     refreshing,
     memory,
+    calling,
     calls,
     starting,
     importing,

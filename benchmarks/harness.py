@@ -239,6 +239,7 @@ def load(
     *,
     chained: bool = False,
     slots: int = SLOTS,
+    metadata: Mapping[str, str] | None = None,
 ) -> Iterator[LoadGenerator]:
     """Run a load generator.
 
@@ -248,12 +249,14 @@ def load(
         messages: The requests, used in turn.
         chained: Whether a slot's next request carries the refresh token of its last answer.
         slots: How many calls are under way at once.
+        metadata: What each call carries.
 
     """
     encoded = [base64.b64encode(message.SerializeToString()).decode() for message in messages]
     task = {
         "address": address,
         "path": path,
+        "metadata": metadata or {},
         "connections": min(_CONNECTIONS, slots),
         "chained": chained,
         "messages": [

@@ -8,13 +8,14 @@ time, reads of an answer only its message, and takes an answer without one for a
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _DATA, _HEADERS, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
 _FRAME = struct.Struct(">HBBBI")
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _WINDOW_SETTING = 4
+_FIRST_DYNAMIC = 62
 _INITIAL_WINDOW, _LARGEST_FRAME = 65535, 16384
 _LARGEST_WINDOW = 2**31 - 1
 _RENEWAL = 2**20
@@ -24,10 +25,10 @@ _READ_BYTES = 2**18
 class Connection:
     """One connection; calls on it may overlap."""
 
-    def __init__(self, host: str, port: int, path: str) -> None:
+    def __init__(self, host: str, port: int, path: str, metadata: Mapping[str, str]) -> None:
         self._socket = socket.create_connection((host, port), timeout=10.0)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._first_block, self._block = _header_blocks(f"{host}:{port}", path)
+        self._first_block, self._block = _header_blocks(f"{host}:{port}", path, metadata)
         self._stream = -1
         self._unread = b""
         self._unsent: deque[bytes] = deque()
@@ -135,15 +136,22 @@ def _window_update(size: int) -> bytes:
     return _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", size))
 
 
-def _header_blocks(authority: str, path: str) -> tuple[bytes, bytes]:
+def _header_blocks(authority: str, path: str, metadata: Mapping[str, str]) -> tuple[bytes, bytes]:
     """Give the block of the first call, which fills the peer's table, and that of all others."""
     post, http = b"\x83", b"\x86"  # of the static table (RFC 7541, appendix A)
-    first = (
-        post + http + b"\x44" + _text(path) + b"\x41" + _text(authority)
-        + b"\x5f" + _text("application/grpc") + b"\x40" + _text("te") + _text("trailers")
-        + b"\x40" + _text("grpc-timeout") + _text("10S")
-    )  # fmt: skip
-    return first, post + http + bytes(0x80 | index for index in (66, 65, 64, 63, 62))
+    entries = [
+        b"\x44" + _text(path),
+        b"\x41" + _text(authority),
+        b"\x5f" + _text("application/grpc"),
+        b"\x40" + _text("te") + _text("trailers"),
+        b"\x40" + _text("grpc-timeout") + _text("10S"),
+        *(b"\x40" + _text(name) + _text(value) for name, value in metadata.items()),
+    ]
+    indices = reversed(range(_FIRST_DYNAMIC, _FIRST_DYNAMIC + len(entries)))
+    return (
+        post + http + b"".join(entries),
+        post + http + bytes(0x80 | index for index in indices),
+    )
 
 
 def _text(text: str) -> bytes:

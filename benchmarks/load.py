@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from authn.v1.auth_service_pb2 import RefreshRequest, RefreshResponse
 
@@ -101,7 +102,8 @@ def _connect(task: dict[str, object]) -> _Connection:
     path = task["path"]
     if path is None:
         return http1.Connection(host, int(port))
-    return http2.Connection(host, int(port), str(path))
+    metadata: Any = task["metadata"]
+    return http2.Connection(host, int(port), str(path), metadata)
 
 
 def _next_refresh(answer: bytes) -> bytes:

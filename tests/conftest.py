@@ -24,7 +24,9 @@ _ON_BOTH_TRANSPORTS = {"transport", "promises"}
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.path.parent.name in _ON_BOTH_TRANSPORTS:
-        transports = get_args(Transport)
+        # The other one is as good as the first but for what it is made of: CI proves it.
+        marks = {"native": [pytest.mark.slow]}
+        transports = [pytest.param(t, marks=marks.get(t, [])) for t in get_args(Transport)]
         metafunc.parametrize("transport", transports, indirect=True, scope="session")
 
 

@@ -23,6 +23,7 @@ from authn.v1.auth_service_pb2_grpc import AuthServiceStub
 from authn.v1.event_service_pb2_grpc import EventServiceStub
 from authn.v1.factor_service_pb2_grpc import FactorServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
+from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
 from authn.v1.session_service_pb2_grpc import SessionServiceStub
 from authn.v1.token_pb2 import TokenSet
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
@@ -71,6 +72,7 @@ class Service:
     factor: FactorServiceStub
     key: KeyServiceStub
     event: EventServiceStub
+    service_account: ServiceAccountServiceStub
 
     def register(self, **fields: Any) -> RegisterResponse:
         """Make an account with a name of its own and log it in."""
@@ -127,6 +129,7 @@ def running(
                 factor=FactorServiceStub(channel),
                 key=KeyServiceStub(channel),
                 event=EventServiceStub(channel),
+                service_account=ServiceAccountServiceStub(channel),
             )
     finally:
         app.stop(2.0)

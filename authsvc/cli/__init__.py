@@ -1,12 +1,14 @@
 """The command line. Each command imports what it needs when it runs, so that help is prompt."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from authsvc import __version__
-from authsvc.cli import accounts, events, keys, probes, services, serving, sessions, setup
+from authsvc.cli import accounts, certs, events, keys, probes, services, serving, sessions, setup
+from authsvc.cli.options import CLIENT_CERT, CLIENT_KEY, SERVER_CA, SERVER_NAME
 
 app = typer.Typer(
     name="authsvc",
@@ -27,6 +29,8 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(events.app, name="events")
 app.add_typer(services.app, name="services")
+app.add_typer(certs.app, name="certs")
+app.add_typer(certs.app, name="certs")
 
 
 def _print_version(wanted: bool) -> None:
@@ -38,11 +42,39 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     *,
-    version: Annotated[
+    cacert: Annotated[
+        str,
+        typer.Option(
+            envvar=SERVER_CA, metavar="FILE", help="CA of the server to call, in PEM: speak TLS."
+        ),
+    ] = "",
+    cert: Annotated[
+        str,
+        typer.Option(
+            envvar=CLIENT_CERT, metavar="FILE", help="Client certificate to show it, in PEM."
+        ),
+    ] = "",
+    key: Annotated[
+        str,
+        typer.Option(
+            envvar=CLIENT_KEY, metavar="FILE", help="Private key of that certificate, in PEM."
+        ),
+    ] = "",
+    servername: Annotated[
+        str,
+        typer.Option(
+            envvar=SERVER_NAME,
+            metavar="NAME",
+            help="Name in its certificate, if it isn't its address.",
+        ),
+    ] = "",
+    version: Annotated[  # noqa: ARG001 - its callback acts
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
     ] = False,
 ) -> None:
-    pass
+    # The environment says with what servers are called, as it does of the API key.
+    given = {SERVER_CA: cacert, CLIENT_CERT: cert, CLIENT_KEY: key, SERVER_NAME: servername}
+    os.environ.update({name: value for name, value in given.items() if value})
 
 
 def main() -> None:

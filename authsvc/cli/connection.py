@@ -10,6 +10,7 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
+from authsvc.cli.options import CLIENT_CERT, CLIENT_KEY, SERVER_CA, SERVER_NAME
 from authsvc.cli.output import fail
 
 _TIMEOUT_SECONDS = 15.0
@@ -33,11 +34,41 @@ def connected(server: str) -> Iterator[grpc.Channel]:
         typer.Exit: A call failed; why has been printed.
 
     """
-    with grpc.insecure_channel(server) as channel:
+    with open_channel(server) as channel:
         try:
             yield grpc.intercept_channel(channel, _OperatorCalls(_api_key()))
         except grpc.RpcError as error:
             fail(explain(error, server))
+
+
+def open_channel(server: str) -> grpc.Channel:
+    """Open a channel with the CA and the certificate that the environment names, if it does.
+
+    Raises:
+        typer.Exit: They can't be used; why has been printed.
+
+    """
+    ca, certificate, key = (_read_file(name) for name in (SERVER_CA, CLIENT_CERT, CLIENT_KEY))
+    if (certificate is None) != (key is None) or (certificate is not None and ca is None):
+        fail(f"{CLIENT_CERT} and {CLIENT_KEY} go together, and with {SERVER_CA}.")
+    if ca is None:
+        return grpc.insecure_channel(server)
+    name = os.environ.get(SERVER_NAME)
+    options = [("grpc.ssl_target_name_override", name)] if name else []
+    return grpc.secure_channel(server, grpc.ssl_channel_credentials(ca, key, certificate), options)
+
+
+def _read_file(variable: str) -> bytes | None:
+    path = os.environ.get(variable)
+    if not path:
+        return None
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        fail(f"{variable}: can't read {path}: {error.strerror}.")
+    if b"-----BEGIN " not in text:
+        fail(f"{variable}: {path} is not in PEM.")
+    return text
 
 
 def explain(error: grpc.RpcError, server: str) -> str:
@@ -50,13 +81,19 @@ def explain(error: grpc.RpcError, server: str) -> str:
         if not detail.Unpack(info):
             detail.Unpack(wrong)
     if not info.reason and error.code() is grpc.StatusCode.UNAVAILABLE:
-        return (
-            f"No server answers at {server}. Start one with `authsvc up`, or name another with "
-            "--server."
-        )
+        return _unreachable(server, error.details() or "")
     reason = info.reason or error.code().name
     fields = "".join(f" {v.field}: {v.description}" for v in wrong.field_violations)
     return " ".join(f"{error.details()}{fields} ({reason}) {_ADVICE.get(reason, '')}".split())
+
+
+def _unreachable(server: str, detail: str) -> str:
+    if os.environ.get(SERVER_CA):
+        return f"No TLS connection to {server}: {detail}"
+    return (
+        f"No server answers at {server}. Start one with `authsvc up`, name another with --server, "
+        "or, if it speaks TLS, its CA with --cacert."
+    )
 
 
 def _api_key() -> str | None:

@@ -56,9 +56,8 @@ def import_lines(
     """
     stub = AccountServiceStub(channel)
     coming = iter(lines)
-    passing: Sequence[grpc.StatusCode] = _PASSING[
-        :1
-    ]  # a server that has never answered may not be there at all
+    # A server that has never answered may not be there at all.
+    passing: Sequence[grpc.StatusCode] = _PASSING[:1]
     while part := list(islice(coming, _STREAM_ROWS)):
         rows = [line.row for line in part if line.row is not None]
         results = iter(_send(stub, rows, on_sent, passing) if rows else ())

@@ -7,6 +7,12 @@ import typer
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 
+SERVER_CA = "AUTHSVC_SERVER_CA"
+SERVER_NAME = "AUTHSVC_SERVER_NAME"
+CLIENT_CERT = "AUTHSVC_CLIENT_CERT"
+CLIENT_KEY = "AUTHSVC_CLIENT_KEY"
+"""Where commands that call a server find what they speak TLS with."""
+
 Server = Annotated[
     str, typer.Option("--server", envvar="AUTHSVC_SERVER", help="gRPC address of the server.")
 ]

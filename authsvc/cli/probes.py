@@ -18,7 +18,9 @@ def healthcheck(
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
-    with grpc.insecure_channel(server) as channel:
+    from authsvc.cli.connection import open_channel  # noqa: PLC0415
+
+    with open_channel(server) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(service=service), timeout=_HEALTHCHECK_SECONDS

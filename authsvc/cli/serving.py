@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from authsvc.cli.options import Data, Http, Listen, Transport
+from authsvc.cli.options import (
+    CLIENT_CERT,
+    CLIENT_KEY,
+    SERVER_CA,
+    Data,
+    Http,
+    Listen,
+    Transport,
+)
 from authsvc.cli.output import fail
 
 if TYPE_CHECKING:
@@ -68,8 +76,17 @@ def _note_addresses(config: "Config") -> None:
     log.info("serving", listen=config.listen, http=config.http, workers=config.workers)
 
 
+def _grpcurl_options(config: "Config") -> str:
+    if config.tls_cert is None:
+        return "-plaintext"
+    options = f"-cacert ${SERVER_CA}"
+    if config.tls_client_ca is not None:
+        options += f" -cert ${CLIENT_CERT} -key ${CLIENT_KEY}"
+    return options
+
+
 def _print_banner(config: "Config") -> None:
-    call = f"grpcurl -plaintext -d @ {config.listen} authn.v1"
+    call = f"grpcurl {_grpcurl_options(config)} -d @ {config.listen} authn.v1"
     password = "violet-kettle-orbits-47-moons"  # noqa: S105 - an example
     typer.echo(
         f"""

@@ -13,6 +13,7 @@ from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.factors import Factor, FactorStore
 from authsvc.domain.sessions import Session, SessionStore
 
 
@@ -23,6 +24,8 @@ class AccountData:
     collect_time: datetime
     account: Account
     sessions: Sequence[Session]
+    factors: Sequence[Factor]
+    recovery_codes_left: int
 
 
 class AccountExport:
@@ -33,11 +36,13 @@ class AccountExport:
         *,
         directory: AccountDirectory,
         sessions: SessionStore,
+        factors: FactorStore,
         record: EventSink,
         clock: Clock,
     ) -> None:
         self._directory = directory
         self._sessions = sessions
+        self._factors = factors
         self._record = record
         self._clock = clock
 
@@ -52,7 +57,13 @@ class AccountExport:
 
         """
         account = self._directory.get(call, requested)
-        now = self._clock()
-        sessions = self._sessions.list(account.account_id, now=now)
-        self._record(call.event(EventType.ACCOUNT_EXPORTED, subject=account.account_id))
-        return AccountData(collect_time=now, account=account, sessions=sessions)
+        account_id, now = account.account_id, self._clock()
+        data = AccountData(
+            collect_time=now,
+            account=account,
+            sessions=self._sessions.list(account_id, now=now),
+            factors=self._factors.list(account_id),
+            recovery_codes_left=self._factors.count_recovery_codes(account_id),
+        )
+        self._record(call.event(EventType.ACCOUNT_EXPORTED, subject=account_id))
+        return data

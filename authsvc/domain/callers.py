@@ -1,145 +1,84 @@
-"""Calling services: what they are, and the API keys by which they prove it.
+"""Knowing calling services by what they prove, from memory where that is safe.
 
-An API key is `ask_`, 24 random bytes, and the CRC-32 of what stands before it, both in base64url.
-The prefix lets secret scanners find a leaked key, the checksum lets them and us tell a key from a
-typing error without a look-up. A key is random enough to be kept as a plain SHA-256 (ASVS 11.4.2
-asks for slow hashes of what people choose).
+What was found in SQL is remembered, and used while this worker holds its read lease and no
+revocation names it: the end of a key is journalled as the end of its session, every change of a
+service account as a raised epoch. So a credential dies with the acknowledgement of its end, as
+tokens do. Without a lease SQL is asked at every call.
 """
 
 import hashlib
-import secrets
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
-from typing import Protocol
+from typing import TypeVar
 
+from authsvc.domain.api_keys import ApiKey, hash_api_key
+from authsvc.domain.calling_service import CallingService, Proof
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.domain.clock import Clock
-from authsvc.domain.identifiers import decode_id, encode_id
-from authsvc.errors import CallerUnauthenticated
+from authsvc.domain.identifiers import ServiceAccountId
+from authsvc.domain.replica import RevocationReplica
+from authsvc.domain.revocation import KNOWN_CALLER_LIFE
+from authsvc.domain.service_accounts import (
+    EVERYTHING,
+    ServiceAccount,
+    ServiceAccountState,
+    ServiceAccountStore,
+)
+from authsvc.errors import CallerUnauthenticated, StoreUnavailable
+from authsvc.verify.claims import Claims
 
-_PREFIX = "ask_"
-_SECRET_BYTES = 24
-_CHECKSUM_BYTES = 4
-_CHECKSUM_LENGTH = 6
-_SECRET_LENGTH = 32
+_CAPACITY = 10_000
+"""Credentials that are remembered at most, at about 1 KB each."""
+_LIFE = KNOWN_CALLER_LIFE.total_seconds()
 
-
-class ServiceAccountState(Enum):
-    """Whether a service account may call."""
-
-    ACTIVE = "active"
-    DISABLED = "disabled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceAccount:
-    """A service that calls this one."""
-
-    name: str
-    """`^[a-z][a-z0-9-]{0,62}$`"""
-    scopes: tuple[str, ...]
-    """What it may do here."""
-    state: ServiceAccountState
-    create_time: datetime
+_Credential = bytes | str | tuple[str, ...]
+"""A key's hash, a token's subject, or a certificate's names: of types that are never equal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """A key of a service account, without its secret."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one credential opens."""
 
+    service: CallingService
     key_id: str
-    service_account: str
-    secret_hash: bytes = field(repr=False)
-    """What `hash_api_key` gives."""
-    create_time: datetime
-    expire_time: datetime | None
-    """None if it does not end by itself."""
-    revoke_time: datetime | None
+    """Of an API key; else empty."""
+    forget_at: float
+    """On the steady clock."""
 
 
-class ServiceAccountStore(Protocol):
-    """Keeps service accounts and their keys in SQL. Fails closed: StoreUnavailable."""
+_MaybeFound = TypeVar("_MaybeFound", bound=_Found | None)
 
-    def create(self, service_account: ServiceAccount) -> bool:
-        """Keep a new service account.
 
-        Returns:
-            False, with nothing kept, if the name is taken.
+class CallerAuthenticator:
+    """Knows calling services; threads may share it."""
 
-        """
+    def __init__(
+        self,
+        *,
+        store: ServiceAccountStore,
+        replica: RevocationReplica,
+        clock: Clock,
+        steady: Callable[[], float],
+    ) -> None:
+        """Put it together.
 
-    def find(self, name: str) -> ServiceAccount | None:
-        """Give the service account, or None."""
-
-    def list(self) -> Sequence[ServiceAccount]:
-        """Give all service accounts, by name."""
-
-    def add_key(self, key: ApiKey) -> bool:
-        """Keep a new key.
-
-        Returns:
-            False, with nothing kept, if there is no such service account.
+        Args:
+            store: Where service accounts and keys are.
+            replica: What was revoked, while its lease is held.
+            clock: The wall clock, by which keys end.
+            steady: Seconds on a clock that never stops.
 
         """
-
-    def list_keys(self, service_account: str) -> Sequence[ApiKey]:
-        """Give the keys of a service account, oldest first, also those that have ended."""
-
-    def revoke_key(self, key_id: str, *, now: datetime) -> bool:
-        """End a key. Idempotent: the time of the first revocation stays.
-
-        Returns:
-            False if there is no such key.
-
-        """
-
-    def find_by_secret_hash(self, secret_hash: bytes) -> tuple[ServiceAccount, ApiKey] | None:
-        """Give the key of a hash with its owner, or None.
-
-        Also when it has ended or its owner is disabled: the caller of this judges that.
-        """
-
-
-def new_api_key() -> str:
-    """Make a key. It is shown once; only its hash is kept."""
-    body = _PREFIX + encode_id(secrets.token_bytes(_SECRET_BYTES))
-    return body + _checksum(body)
-
-
-def hash_api_key(text: str) -> bytes:
-    """Give the SHA-256 under which a key is kept.
-
-    Raises:
-        ValueError: The text is no API key, or has a typing error.
-
-    """
-    body, checksum = text[:-_CHECKSUM_LENGTH], text[-_CHECKSUM_LENGTH:]
-    secret = body.removeprefix(_PREFIX)
-    well_formed = body.startswith(_PREFIX) and len(secret) == _SECRET_LENGTH
-    if not well_formed or not body.isascii() or checksum != _checksum(body):
-        message = "not an API key"
-        raise ValueError(message)
-    decode_id(secret)
-    return hashlib.sha256(text.encode()).digest()
-
-
-def _checksum(body: str) -> str:
-    return encode_id(zlib.crc32(body.encode()).to_bytes(_CHECKSUM_BYTES))
-
-
-class ApiKeyAuthenticator:
-    """Knows a calling service by its API key. Asks the store at every call, so that a revoked key
-    is dead at once.
-    """
-
-    def __init__(self, *, store: ServiceAccountStore, clock: Clock) -> None:
         self._store = store
+        self._replica = replica
         self._clock = clock
+        self._steady = steady
+        self._known: dict[_Credential, _Found] = {}
+        self._uses: dict[str, datetime] = {}
 
-    def authenticate(self, api_key: str) -> tuple[str, frozenset[str]]:
-        """Give the name of the service and its scopes.
+    def by_api_key(self, api_key: str) -> CallingService:
+        """Know a service by its API key.
 
         Raises:
             CallerUnauthenticated: The key is unknown, revoked or past its end, or the service is
@@ -147,15 +86,120 @@ class ApiKeyAuthenticator:
             StoreUnavailable: It may be any.
 
         """
+        digest = hashlib.sha256(api_key.encode()).digest()
+        found = self._recall(digest, lambda: self._find_key(api_key))
+        now = self._clock()
+        if found.service.expire_time is not None and found.service.expire_time <= now:
+            detail = "the key is past its end"
+            raise CallerUnauthenticated(detail)
+        self._uses[found.key_id] = now
+        return found.service
+
+    def by_certificate(self, certificate: ClientCertificate) -> CallingService | None:
+        """Know a service by its client certificate; None if that names none.
+
+        Raises:
+            CallerUnauthenticated: The certificate has ended, names several services or one that is
+                disabled, or is not as it must be.
+            StoreUnavailable: It may be any.
+
+        """
+        names = certificate.names(self._clock())
+        found = self._recall(names, lambda: self._find_certificate(names))
+        return found.service if found is not None else None
+
+    def by_token(self, claims: Claims) -> CallingService:
+        """Know a service by what its access token says, which was found active.
+
+        Raises:
+            CallerUnauthenticated: The service is gone or disabled.
+            StoreUnavailable: It may be either.
+
+        """
+        name = ServiceAccountId(claims.subject)
+        found = self._recall(name, lambda: self._entry(self._store.find_by_id(name), Proof.TOKEN))
+        return replace(found.service, scopes=found.service.scopes.intersection(claims.scopes))
+
+    def write_uses(self) -> None:
+        """Write down when keys were last used; to be done every minute, never in a call.
+
+        Raises:
+            StoreUnavailable: They are kept for the next time.
+
+        """
+        uses, self._uses = self._uses, {}
+        try:
+            self._store.note_uses(dict(uses))
+        except StoreUnavailable:
+            self._uses = uses | self._uses
+            raise
+
+    def _recall(
+        self, credential: _Credential, find: Callable[[], _MaybeFound]
+    ) -> _Found | _MaybeFound:
+        """Give what a credential opens, from memory if that may be done."""
+        if not self._replica.lease.holds():  # first: what is looked up after it is no older
+            return find()
+        found = self._known.get(credential)
+        if found is not None and self._is_current(found):
+            return found
+        fresh = find()
+        if fresh is not None:
+            if len(self._known) >= _CAPACITY:
+                self._known = {}
+            self._known[credential] = fresh
+        return fresh
+
+    def _is_current(self, found: _Found) -> bool:
+        service = found.service
+        return self._steady() < found.forget_at and not self._replica.knows_end_of(
+            service.service_account_id, epoch=service.epoch, session_id=service.session_id or ""
+        )
+
+    def _find_key(self, api_key: str) -> _Found:
         try:
             found = self._store.find_by_secret_hash(hash_api_key(api_key))
         except ValueError:
             raise CallerUnauthenticated from None
-        if found is None:
-            raise CallerUnauthenticated
-        service_account, key = found
-        is_over = key.expire_time is not None and key.expire_time <= self._clock()
-        is_active = service_account.state is ServiceAccountState.ACTIVE
-        if key.revoke_time is not None or is_over or not is_active:
-            raise CallerUnauthenticated
-        return service_account.name, frozenset(service_account.scopes)
+        if found is None or found[1].revoke_time is not None:
+            detail = "the key is unknown or revoked"
+            raise CallerUnauthenticated(detail)
+        return self._entry(found[0], Proof.API_KEY, found[1])
+
+    def _find_certificate(self, names: Sequence[str]) -> _Found | None:
+        found = [self._store.find_by_certificate_name(name) for name in names]
+        accounts = {one.service_account_id: one for one in found if one is not None}
+        if not accounts:
+            return None
+        if len(accounts) > 1:
+            detail = "the certificate names several services"
+            raise CallerUnauthenticated(detail)
+        return self._entry(next(iter(accounts.values())), Proof.CERTIFICATE)
+
+    def _entry(
+        self, account: ServiceAccount | None, proof: Proof, key: ApiKey | None = None
+    ) -> _Found:
+        forget_at = self._steady() + _LIFE
+        if account is None or account.state is not ServiceAccountState.ACTIVE:
+            detail = "the service account is gone or disabled"
+            raise CallerUnauthenticated(detail)
+        service = opened(account, proof, key)
+        return _Found(service, key.key_id if key is not None else "", forget_at)
+
+
+def opened(account: ServiceAccount, proof: Proof, key: ApiKey | None = None) -> CallingService:
+    """Give what a proof, maybe one by an API key, opens of a service account."""
+    scopes = frozenset(account.scopes)
+    if key is not None and EVERYTHING not in key.scopes:
+        scopes &= frozenset(key.scopes)
+    return CallingService(
+        service_account_id=account.service_account_id,
+        name=account.name,
+        scopes=scopes,
+        methods=frozenset(account.methods),
+        audiences=frozenset(account.audiences),
+        epoch=account.epoch,
+        proofs=frozenset((proof,)),
+        session_id=key.session_id if key is not None else None,
+        expire_time=key.expire_time if key is not None else None,
+    )

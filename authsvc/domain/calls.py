@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from authsvc.domain.calling_service import CallingService
 from authsvc.domain.events import Event, EventType
 from authsvc.domain.identifiers import AccountId
-from authsvc.errors import AccessDenied, TokenRequired
+from authsvc.errors import AccessDenied, InvalidAudience, TokenRequired
 from authsvc.verify.claims import Claims
 
 _SUBNET = 64
@@ -32,7 +33,9 @@ class Call:
     correlation_id: str = ""
     """Tells it apart in logs, and ties together what came of it."""
     claims: Claims | None = None
-    """Of the access token that came along, checked and active."""
+    """Of the account's access token that came along, checked and active."""
+    service: CallingService | None = None
+    """The calling service; None if none was authenticated, or it has no service account."""
 
     @property
     def actor(self) -> str:
@@ -85,6 +88,20 @@ class Call:
         if self.client_scopes is None or scope in self.client_scopes:
             return True
         return self.claims is not None and scope in self.claims.scopes
+
+    def serves(self, audience: str) -> bool:
+        """Say whether the calling service may get and check tokens for an audience."""
+        return self.service is None or self.service.serves(audience)
+
+    def check_audience(self, audience: str) -> None:
+        """Let the calling service get tokens for an audience.
+
+        Raises:
+            InvalidAudience: It is not on the service's list.
+
+        """
+        if not self.serves(audience):
+            raise InvalidAudience(audience)
 
     def own_account(self) -> AccountId:
         """Give the account that calls for itself.

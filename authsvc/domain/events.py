@@ -51,6 +51,14 @@ class EventType(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
+    SERVICE_ACCOUNT_CREATED = "service_account.created"
+    SERVICE_ACCOUNT_UPDATED = "service_account.updated"
+    SERVICE_ACCOUNT_DISABLED = "service_account.disabled"
+    SERVICE_ACCOUNT_ENABLED = "service_account.enabled"
+    SERVICE_ACCOUNT_DELETED = "service_account.deleted"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_REVOKED = "api_key.revoked"
+    SERVICE_TOKEN_ISSUED = "service_token.issued"  # noqa: S105 - an event's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

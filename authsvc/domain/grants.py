@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.grant_policy import GrantPolicy
 from authsvc.domain.identifiers import SessionId, account_partition, new_session_id
 from authsvc.domain.refresh_tokens import (
     NONCE_BYTES,
@@ -22,24 +23,13 @@ from authsvc.domain.sessions import ClientInfo, RotationOutcome, Session, Sessio
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.errors import (
     InsufficientUserAuthentication,
-    InvalidAudience,
     InvalidCredentials,
     InvalidGrant,
-    InvalidScope,
     TokenDefect,
     TokenInactive,
     TokenRequired,
 )
 from authsvc.verify.assurance import AAL2, acr_of, reaches
-
-RESERVED_SCOPES = "authsvc."
-"""Scopes that begin so rule over authsvc itself."""
-
-MAX_SCOPE_CHARACTERS = 2_048
-"""Of all scopes of a grant: with the most roles an account has, a token stays within 8 KiB."""
-
-ADMINISTRATOR = "authsvc.admin"
-"""The role of an account that may ask for reserved scopes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,49 +52,6 @@ class Tokens:
     refresh_token: str = field(repr=False)
     refresh_token_expire_time: datetime
     session_id: SessionId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantPolicy:
-    """What may be asked for, and how long a session lasts."""
-
-    default_audience: str
-    audiences: frozenset[str] | None
-    """For whom tokens are issued; None means for whoever is named."""
-    scopes: frozenset[str] | None
-    """What any account may ask for; None means everything that is not reserved."""
-    idle_lifetime: timedelta
-    absolute_lifetime: timedelta
-    sessions_per_account: int
-
-    def audience(self, requested: str) -> str:
-        """Give the audience of a grant.
-
-        Raises:
-            InvalidAudience: Tokens are not issued for it.
-
-        """
-        audience = requested or self.default_audience
-        if self.audiences is not None and audience not in self.audiences | {self.default_audience}:
-            raise InvalidAudience(audience)
-        return audience
-
-    def check_scopes(self, requested: Sequence[str], roles: Sequence[str]) -> None:
-        """Accept the scopes that an account with these roles asks for.
-
-        Raises:
-            InvalidScope: One of them may not be granted, or a token could not hold them all.
-
-        """
-        if len(" ".join(requested)) > MAX_SCOPE_CHARACTERS:
-            raise InvalidScope("too long together")
-        for scope in requested:
-            if scope.startswith(RESERVED_SCOPES):
-                granted = ADMINISTRATOR in roles
-            else:
-                granted = self.scopes is None or scope in self.scopes
-            if not granted:
-                raise InvalidScope(scope)
 
 
 class Grants:
@@ -131,7 +78,7 @@ class Grants:
         self._record = record
         self._clock = clock
 
-    def check(self, request: GrantRequest, *, roles: Sequence[str]) -> None:
+    def check(self, call: Call, request: GrantRequest, *, roles: Sequence[str]) -> None:
         """Refuse early what `open` would refuse.
 
         Raises:
@@ -139,7 +86,7 @@ class Grants:
             InvalidScope: A scope may not be granted.
 
         """
-        self._policy.audience(request.audience)
+        call.check_audience(self._policy.audience(request.audience))
         self._policy.check_scopes(request.scopes, roles)
 
     def open(
@@ -174,7 +121,7 @@ class Grants:
         wanted = AAL2 if account.has_second_factor else request.acr
         if not reaches(acr_of(amr), wanted):
             raise InsufficientUserAuthentication(acr=wanted)
-        self._policy.check_scopes(request.scopes, account.roles)
+        self.check(call, request, roles=account.roles)
         self._devices.remember(account, request.client)
         nonce = secrets.token_bytes(NONCE_BYTES)
         now = self._clock()
@@ -261,6 +208,9 @@ class Grants:
             raise InvalidGrant(rotation.outcome.value)
         if rotation.outcome is RotationOutcome.REUSED:
             self._end_reused(call, session)
+        if not call.serves(session.audience):
+            detail = "the audience is no longer on the client's list"
+            raise InvalidGrant(detail)
         self._record(
             call.event(
                 EventType.SESSION_REFRESHED,

@@ -1,7 +1,7 @@
 """Which kinds of foreign hashes the accounts hold: what each failed login owes.
 
 A failed login computes a hash of every kind, its own account's or a dummy, so that nobody can tell
-by the time which account has one (docs/decisions/0010-imported-hashes.md). Every worker therefore
+by the time which account has one (docs/decisions/0014-imported-hashes.md). Every worker therefore
 has to know of a kind before the first account that has it can be logged into.
 """
 

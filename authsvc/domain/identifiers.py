@@ -14,6 +14,9 @@ from uuid_utils import uuid7
 AccountId = NewType("AccountId", str)
 """`acc_` and the 32 hexadecimal digits of a UUIDv7."""
 
+ServiceAccountId = NewType("ServiceAccountId", str)
+"""`svc_` and the 32 hexadecimal digits of a UUIDv7."""
+
 SessionId = NewType("SessionId", str)
 """The `sid`: 16 bytes, base64url; the first is the partition."""
 
@@ -28,6 +31,7 @@ KeyId = NewType("KeyId", str)
 
 _ACCOUNT_PREFIX = "acc_"
 _FACTOR_PREFIX = "fac_"
+_SERVICE_ACCOUNT_PREFIX = "svc_"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -41,9 +45,19 @@ def new_factor_id() -> FactorId:
     return FactorId(_FACTOR_PREFIX + uuid7().hex)
 
 
-def account_id_bytes(account_id: AccountId) -> bytes:
-    """The 16 bytes of an account id."""
-    return bytes.fromhex(account_id.removeprefix(_ACCOUNT_PREFIX))
+def new_service_account_id() -> ServiceAccountId:
+    """A fresh service account id."""
+    return ServiceAccountId(_SERVICE_ACCOUNT_PREFIX + uuid7().hex)
+
+
+def is_service_account_id(subject: str) -> bool:
+    """Say whether a `sub` names a service account, not a person's account (P-TOK-8)."""
+    return subject.startswith(_SERVICE_ACCOUNT_PREFIX)
+
+
+def account_id_bytes(account_id: AccountId | ServiceAccountId) -> bytes:
+    """The 16 bytes of the id of an account or service account."""
+    return bytes.fromhex(account_id[len(_ACCOUNT_PREFIX) :])
 
 
 def account_id_from_bytes(raw: bytes) -> AccountId:
@@ -51,8 +65,8 @@ def account_id_from_bytes(raw: bytes) -> AccountId:
     return AccountId(_ACCOUNT_PREFIX + raw.hex())
 
 
-def account_partition(account_id: AccountId) -> int:
-    """The partition of an account, 0 to 255."""
+def account_partition(account_id: AccountId | ServiceAccountId) -> int:
+    """The partition of an account or service account, 0 to 255."""
     return int(account_id[-2:], 16)
 
 

@@ -69,7 +69,7 @@ class Login:
             subject = account.account_id if account else ""
             self._record(call.event(EventType.LOGIN, subject=subject, failure=str(error)))
             raise
-        self._grants.check(request, roles=account.roles)
+        self._grants.check(call, request, roles=account.roles)
         account = self._rehash_if_stale(call, account, password)
         if account.has_second_factor:
             return self._second_factor.ask(call, account, request, amr=PASSWORD)

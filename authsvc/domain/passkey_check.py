@@ -13,7 +13,7 @@ from authsvc.domain.passkeys import Assertion, Passkey, PasskeyStore, RelyingPar
 from authsvc.errors import InvalidFactor, PasskeysNotServed
 
 PASSKEY = ("pop", "user")
-"""What RFC 8176 has for it; why not `hwk` or `swk` says docs/decisions/0010."""
+"""What RFC 8176 has for it; why not `hwk` or `swk` says docs/decisions/0013."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ class PasskeyLogin:
         with self._attempts.passkey_login(call, request.client):
             self._challenges.spend(token)
             account = self._prove(call, challenge, proof)
-        self._grants.check(request, roles=account.roles)
+        self._grants.check(call, request, roles=account.roles)
         try:
             tokens = self._grants.open(call, account, request, amr=(*PASSKEY, MULTI_FACTOR))
         except InvalidCredentials:

@@ -62,6 +62,11 @@ _SENTENCES = {  # by the names of zxcvbn_rs_py.Warning, which has no hash
 }
 
 
+def load() -> None:
+    """Load the dictionaries, some 8 MB, which the first estimate would do else."""
+    _estimate("password")
+
+
 def unleet(text: str) -> str:
     """Read leet signs as the letters that they stand for; each stays one character."""
     return text.translate(_LEET)

@@ -74,7 +74,7 @@ class Registration:
             raise AccessDenied(detail)
         if is_reserved(new.username):
             raise InvalidRequest(FieldViolation("username", "It is reserved; choose another."))
-        self._grants.check(request, roles=())
+        self._grants.check(call, request, roles=())
         with self._attempts.registration(call, request.client):
             account = self._create(call, new, must_look_new=True)
         return account, self._login.open_session(call, account, request, amr=PASSWORD)

@@ -84,6 +84,10 @@ class RevocationReplica:
         """
         self._index.judge(claims)
 
+    def knows_end_of(self, subject: str, *, epoch: int, session_id: str) -> bool:
+        """Say whether what a subject had at an epoch, or one session, was revoked."""
+        return self._index.knows_end_of(subject, epoch=epoch, session_id=session_id)
+
 
 def _entry(revocation: Revocation) -> RevocationEntry:
     return RevocationEntry(

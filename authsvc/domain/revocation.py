@@ -103,6 +103,9 @@ class RevocationMarks(Protocol):
 CLOCK_BOUND = timedelta(hours=2)
 """How far clocks may be off before a revocation could be forgotten too early (P-REV-6)."""
 
+KNOWN_CALLER_LIFE = timedelta(hours=1)
+"""How long a worker may remember a calling service, if no revocation names it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetimes:
@@ -120,6 +123,10 @@ class Lifetimes:
     def remember_session(self, opened_before: datetime) -> datetime:
         """Until when a revoked session, opened before a moment, must be remembered."""
         return self.remember_token(opened_before + self.session + self.access_token)
+
+    def remember_service(self, now: datetime) -> datetime:
+        """Until when the end of a service's credentials and tokens must be remembered."""
+        return self.remember_token(now + max(self.access_token, KNOWN_CALLER_LIFE))
 
 
 class Revoker:
@@ -231,3 +238,7 @@ class Revoker:
     def remember_account(self) -> datetime:
         """Until when the end of all of an account's tokens must be remembered."""
         return self._lifetimes.remember_session(self._clock())
+
+    def remember_service(self) -> datetime:
+        """Until when the end of a service's credentials and tokens must be remembered."""
+        return self._lifetimes.remember_service(self._clock())

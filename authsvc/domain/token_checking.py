@@ -69,6 +69,10 @@ class TokenChecker:
         self._default_audience = default_audience
         self._clock = clock
 
+    def audience(self, requested: str) -> str:
+        """Give the audience that is meant: the default one if none is named."""
+        return requested or self._default_audience
+
     def verify(
         self,
         access_token: str,
@@ -202,7 +206,7 @@ class TokenChecker:
         )
         self._verifier.judge(
             claims,
-            audience=audience or self._default_audience,
+            audience=self.audience(audience),
             now=self._clock().timestamp(),
         )
         return claims

@@ -14,6 +14,8 @@ from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_seed_keypa
 
 from authsvc.domain.identifiers import (
     KeyId,
+    ServiceAccountId,
+    SessionId,
     TokenId,
     account_partition,
     decode_id,
@@ -23,6 +25,7 @@ from authsvc.domain.identifiers import (
 from authsvc.domain.sessions import Session
 from authsvc.domain.signing_keys import SigningKey
 from authsvc.verify.assurance import acr_of
+from authsvc.verify.keyring import lower_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,21 @@ class AccessToken:
     text: str = field(repr=False)
     token_id: TokenId
     expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceGrant:
+    """What a service's own token says."""
+
+    service_account_id: ServiceAccountId
+    name: str
+    session_id: SessionId
+    audience: str
+    scopes: tuple[str, ...]
+    amr: tuple[str, ...]
+    epoch: int
+    expire_time: datetime | None
+    """When the credential ends by which it was asked for; the token does not outlive it."""
 
 
 class TokenIssuer:
@@ -53,18 +71,9 @@ class TokenIssuer:
             StoreUnavailable: There is no active signing key.
 
         """
-        sign = self._signer(self._signing_key())
-        token_id = new_token_id(account_partition(session.account_id))
-        issued_at = int(now.timestamp())
-        ends = min(now + self._lifetime, session.absolute_expire_time)
-        expires_at = int(ends.timestamp())
         claims = {
-            "iss": self._issuer,
             "sub": session.account_id,
             "aud": session.audience,
-            "exp": expires_at,
-            "iat": issued_at,
-            "jti": token_id,
             "client_id": session.client_id,
             "sid": session.session_id,
             "scope": " ".join(session.scopes),
@@ -74,8 +83,39 @@ class TokenIssuer:
             "auth_time": int(session.auth_time.timestamp()),
             "epoch": session.epoch,
         }
+        partition = account_partition(session.account_id)
+        return self._issue(claims, partition, now=now, ends=session.absolute_expire_time)
+
+    def issue_to_service(self, grant: ServiceGrant, *, now: datetime) -> AccessToken:
+        """Sign a token for a service that speaks for itself.
+
+        Raises:
+            StoreUnavailable: There is no active signing key.
+
+        """
+        claims = {
+            "sub": grant.service_account_id,
+            "aud": grant.audience,
+            "client_id": grant.name,
+            "sid": grant.session_id,
+            "scope": " ".join(grant.scopes),
+            "amr": list(grant.amr),
+            "auth_time": int(now.timestamp()),
+            "epoch": grant.epoch,
+        }
+        partition = account_partition(grant.service_account_id)
+        return self._issue(claims, partition, now=now, ends=grant.expire_time)
+
+    def _issue(
+        self, claims: "_Claims", partition: int, *, now: datetime, ends: datetime | None
+    ) -> AccessToken:
+        sign = self._signer(self._signing_key())
+        token_id = new_token_id(partition)
+        latest = now + self._lifetime
+        expires_at = int((latest if ends is None else min(latest, ends)).timestamp())
+        times = {"exp": expires_at, "iat": int(now.timestamp())}
         return AccessToken(
-            text=sign(claims),
+            text=sign({"iss": self._issuer, **claims, **times, "jti": token_id}),
             token_id=token_id,
             expire_time=datetime.fromtimestamp(expires_at, now.tzinfo),
         )
@@ -134,13 +174,6 @@ def _header(key: SigningKey) -> dict[str, str]:
 
 
 def _with_low_s(text: str) -> str:
-    """Of the signatures (r, s) and (r, n - s), both good, give the one that `verify/` accepts."""
+    """Of the two good signatures of a token, give the one that `verify/` accepts."""
     signing_input, _, signature = text.rpartition(".")
-    raw = decode_id(signature)
-    s = int.from_bytes(raw[_P256_BYTES:])
-    low_s = min(s, _P256_ORDER - s).to_bytes(_P256_BYTES)
-    return f"{signing_input}.{encode_id(raw[:_P256_BYTES] + low_s)}"
-
-
-_P256_BYTES = 32
-_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    return f"{signing_input}.{encode_id(lower_s(decode_id(signature)))}"

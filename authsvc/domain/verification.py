@@ -1,7 +1,8 @@
 """What callers may learn of a token beyond its check, and how they end one."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from authsvc.domain.calls import Call
 from authsvc.domain.events import EventSink, EventType
@@ -12,8 +13,8 @@ from authsvc.domain.refresh_tokens import PREFIX
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.session_directory import WRITE
 from authsvc.domain.sessions import Session
-from authsvc.domain.token_checking import TokenChecker
-from authsvc.errors import TokenDefect, TokenInactive
+from authsvc.domain.token_checking import TokenChecker, Verdict
+from authsvc.errors import InsufficientScope, TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
 
 
@@ -52,6 +53,62 @@ class Verification:
         self._grants = grants
         self._record = record
 
+    def verify(
+        self,
+        call: Call,
+        access_token: str,
+        *,
+        audience: str = "",
+        required_scopes: Iterable[str] = (),
+        min_revision: int = 0,
+        max_age: timedelta | None = None,
+        acr: str = "",
+    ) -> Verdict:
+        """Check an access token for an audience that the caller may ask about.
+
+        Raises:
+            TokenInactive: It is not active, for whatever cause.
+            InsufficientUserAuthentication: It is active, and its subject proved who it is longer
+                ago than `max_age` or less surely than `acr`.
+            InsufficientScope: It is active and lacks a required scope.
+            RevisionNotReached: `min_revision` lies in the future.
+            StoreUnavailable: It may be any.
+
+        """
+        if not call.serves(self._checker.audience(audience)):
+            raise TokenInactive(TokenDefect.AUDIENCE)
+        return self._checker.verify(
+            access_token,
+            audience=audience,
+            required_scopes=required_scopes,
+            min_revision=min_revision,
+            max_age=max_age,
+            acr=acr,
+        )
+
+    def verify_many(
+        self,
+        call: Call,
+        access_tokens: Sequence[str],
+        *,
+        audience: str,
+        required_scopes: Sequence[str],
+    ) -> tuple[list[Claims | TokenInactive | InsufficientScope], int]:
+        """Check access tokens likewise, with an answer for each, in order.
+
+        Returns:
+            The answers, and the revision of all; 0 if none was looked at.
+
+        Raises:
+            StoreUnavailable: They may be either.
+
+        """
+        if not call.serves(self._checker.audience(audience)):
+            return [TokenInactive(TokenDefect.AUDIENCE) for _ in access_tokens], 0
+        return self._checker.verify_many(
+            access_tokens, audience=audience, required_scopes=required_scopes
+        )
+
     def introspect(self, call: Call, token: str, *, min_revision: int = 0) -> Introspection:
         """Say what an access or refresh token is worth; an inactive one is no error.
 
@@ -62,19 +119,19 @@ class Verification:
         """
         if token.startswith(PREFIX):
             session = self._grants.read(call, token, any_client=True)
-            if session is not None and not self._grants.is_current(token, session):
+            if session is not None and not (
+                self._grants.is_current(token, session) and call.serves(session.audience)
+            ):
                 session = None
             return Introspection(None, session, self._reach(min_revision))
         try:
             claims = self._checker.decode(token)
-            verdict = self._checker.verify(
-                token, audience=claims.audience, min_revision=min_revision
-            )
+            verdict = self.verify(call, token, audience=claims.audience, min_revision=min_revision)
         except TokenInactive:
             return Introspection(None, None, self._reach(min_revision))
         return Introspection(verdict.claims, None, verdict.revision)
 
-    def explain(self, access_token: str, *, audience: str = "") -> Explanation:
+    def explain(self, call: Call, access_token: str, *, audience: str = "") -> Explanation:
         """Say why an access token is refused, or that it is not.
 
         Raises:
@@ -85,6 +142,8 @@ class Verification:
             claims = self._checker.decode(access_token)
         except TokenInactive as refusal:
             return Explanation(refusal.defect, None)
+        if not call.serves(claims.audience):
+            return Explanation(TokenDefect.AUDIENCE, None)
         try:
             self._checker.verify(access_token, audience=audience)
         except TokenInactive as refusal:

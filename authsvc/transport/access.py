@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from authn.v1.access_pb2 import Access, AccessLevel, access
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
 
 from authsvc.domain.calls import Call
+from authsvc.domain.service_accounts import EVERYTHING
 from authsvc.errors import AccessDenied, CallerUnauthenticated, TokenRequired
 
 
@@ -16,6 +18,14 @@ class AccessRule:
 
     level: AccessLevel.ValueType
     scope: str
+    entries: frozenset[str]
+    """What stands for the method in a service account's list of methods."""
+    assertion_field: str = ""
+    """The field of the request that may hold a client assertion; empty if there is none."""
+
+    def assertion(self, request: Message) -> str:
+        """Give the client assertion that a request holds; empty if none, or if it did not parse."""
+        return str(getattr(request, self.assertion_field, "")) if self.assertion_field else ""
 
     def admit(self, call: Call, *, is_service: bool) -> None:
         """Let a call pass.
@@ -23,9 +33,13 @@ class AccessRule:
         Raises:
             TokenRequired: The method is for accounts, and none calls.
             CallerUnauthenticated: The method is for services, and none calls.
-            AccessDenied: The caller lacks the scope.
+            AccessDenied: The caller lacks the scope, or the service may not call the method,
+                whoever it calls for.
 
         """
+        if call.service is not None and self.entries.isdisjoint(call.service.methods):
+            detail = "the method is not on the service's list"
+            raise AccessDenied(detail)
         if self.level == AccessLevel.ACCESS_LEVEL_PUBLIC:
             return
         may_act = bool(self.scope) and call.holds(self.scope)
@@ -54,15 +68,16 @@ def access_rules(services: Iterable[ServiceDescriptor]) -> Mapping[str, AccessRu
 
     """
     return {
-        f"/{service.full_name}/{method.name}": _rule(
-            f"{service.full_name}.{method.name}", method.GetOptions().Extensions[access]
-        )
+        f"/{service.full_name}/{method.name}": _rule(method)
         for service in services
         for method in service.methods
     }
 
 
-def _rule(name: str, option: Access) -> AccessRule:
+def _rule(method: MethodDescriptor) -> AccessRule:
+    service = method.containing_service.full_name
+    name = f"{service}.{method.name}"
+    option: Access = method.GetOptions().Extensions[access]
     needs_scope = (AccessLevel.ACCESS_LEVEL_SERVICE, AccessLevel.ACCESS_LEVEL_ADMIN)
     if option.level == AccessLevel.ACCESS_LEVEL_UNSPECIFIED:
         message = f"{name} has no access option"
@@ -70,4 +85,12 @@ def _rule(name: str, option: Access) -> AccessRule:
     if option.level in needs_scope and not option.scope:
         message = f"the access option of {name} names no scope"
         raise ValueError(message)
-    return AccessRule(option.level, option.scope)
+    if option.assertion_field and option.assertion_field not in method.input_type.fields_by_name:
+        message = f"the access option of {name} names no field of the request"
+        raise ValueError(message)
+    return AccessRule(
+        option.level,
+        option.scope,
+        frozenset((EVERYTHING, f"{service}/*", f"{service}/{method.name}")),
+        option.assertion_field,
+    )

@@ -22,7 +22,13 @@ from authsvc.domain.registration import NewAccount, Registration
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.transport.context import current_call
 from authsvc.transport.imported_rows import take_rows
-from authsvc.transport.messages import account_message, session_message, timestamp, token_set
+from authsvc.transport.messages import (
+    account_message,
+    factor_message,
+    session_message,
+    timestamp,
+    token_set,
+)
 from authsvc.transport.pages import PageTokens, page_size
 
 _CHANGEABLE = frozenset(("username", "email", "phone_number", "roles"))
@@ -126,6 +132,8 @@ class AccountService(AccountServiceServicer):
             collect_time=timestamp(data.collect_time),
             account=account_message(data.account),
             sessions=map(session_message, data.sessions),
+            factors=map(factor_message, data.factors),
+            recovery_codes_left=data.recovery_codes_left,
         )
 
     def ImportAccounts(

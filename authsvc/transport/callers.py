@@ -5,30 +5,34 @@ from datetime import timedelta
 from typing import Protocol
 from urllib.parse import unquote
 
+from authsvc.domain.calling_service import CallingService, united
 from authsvc.domain.calls import PUBLIC_CLIENT, Call
-from authsvc.errors import CallerUnauthenticated, TokenDefect, TokenInactive
+from authsvc.domain.client_certificates import ClientCertificate
+from authsvc.domain.identifiers import is_service_account_id
+from authsvc.domain.service_directory import DEVELOPMENT_CLIENT
+from authsvc.errors import CallerUnauthenticated, TokenInactive
 from authsvc.verify.claims import Claims
 
 API_KEY = "x-authsvc-api-key"
 AUTHORIZATION = "authorization"
-DEVELOPMENT_CLIENT = "dev"
-"""The client id of a loopback peer in dev mode, which counts as a service with every scope."""
 
 _BEARER = "bearer "
+_NOTHING: frozenset[str] = frozenset()
 _MAPPED = "::ffff:"
 """Before an IPv4 address that came in by a port for both (RFC 4291, 2.5.5.2)."""
 
 
-class ApiKeys(Protocol):
-    """Knows the services that call by API key."""
+class Services(Protocol):
+    """Knows calling services by what they prove, or raises CallerUnauthenticated."""
 
-    def authenticate(self, api_key: str) -> tuple[str, frozenset[str]]:
-        """Give the name of the service and its scopes.
+    def by_api_key(self, api_key: str) -> CallingService:
+        """Know a service by its API key."""
 
-        Raises:
-            CallerUnauthenticated: The key is not valid.
+    def by_certificate(self, certificate: ClientCertificate) -> CallingService | None:
+        """Know a service by its client certificate; None if that names none."""
 
-        """
+    def by_token(self, claims: Claims) -> CallingService:
+        """Know a service by its active access token."""
 
 
 class Callers:
@@ -37,15 +41,30 @@ class Callers:
     def __init__(
         self,
         *,
-        api_keys: ApiKeys,
+        services: Services,
+        verify_assertion: Callable[[str], CallingService],
         verify: Callable[[str], Claims],
         trust_loopback: bool,
         require_caller: bool,
+        with_certificates: bool = False,
     ) -> None:
-        self._api_keys = api_keys
+        """Put it together.
+
+        Args:
+            services: Knows services by their credentials.
+            verify_assertion: Knows a service by its client assertion, once.
+            verify: Gives the claims of an active access token.
+            trust_loopback: Take loopback peers without a credential for a service with every scope.
+            require_caller: Refuse calls of which no calling service is known.
+            with_certificates: Whether peers show client certificates.
+
+        """
+        self._services = services
+        self._verify_assertion = verify_assertion
         self._verify = verify
         self._trust_loopback = trust_loopback
         self._require_caller = require_caller
+        self.with_certificates = with_certificates
 
     def identify(
         self,
@@ -54,44 +73,69 @@ class Callers:
         *,
         time_left: Callable[[], timedelta],
         correlation_id: str = "",
+        certificate: ClientCertificate | None = None,
+        assertion: str = "",
     ) -> tuple[Call, bool]:
         """Give the call, and whether a calling service was authenticated.
 
+        All credentials that come along must be good, and those of services be of one service,
+        which may then do what each of them allows.
+
         Raises:
-            CallerUnauthenticated: A key that is not valid, or no caller where one is required.
+            CallerUnauthenticated: A credential of a service that is not valid, or no caller where
+                one is required.
             TokenInactive: The access token is not active.
 
         """
         address = peer_address(peer)
-        client_id, scopes, is_service = self._service(address, metadata.get(API_KEY))
-        if self._require_caller and not is_service:
+        service = self._proven(metadata, certificate, assertion)
+        is_trusted = self._trust_loopback and is_loopback(address)
+        claims = self._claims(metadata, is_known=service is not None or is_trusted)
+        if claims is not None and is_service_account_id(claims.subject):
+            service = united(service, self._services.by_token(claims))
+            claims = None  # a service never acts as an account
+        if service is not None:
+            client_id, scopes = service.name, service.scopes
+        elif is_trusted:
+            client_id, scopes = DEVELOPMENT_CLIENT, None
+        elif self._require_caller:
             raise CallerUnauthenticated
+        else:
+            client_id, scopes = PUBLIC_CLIENT, _NOTHING
         call = Call(
             client_id=client_id,
             client_scopes=scopes,
             peer=address,
             time_left=time_left,
             correlation_id=correlation_id,
-            claims=self._claims(metadata.get(AUTHORIZATION)),
+            claims=claims,
+            service=service,
         )
-        return call, is_service
+        return call, service is not None or is_trusted
 
-    def _service(
-        self, address: str, api_key: str | None
-    ) -> tuple[str, frozenset[str] | None, bool]:
+    def _proven(
+        self, metadata: Mapping[str, str], certificate: ClientCertificate | None, assertion: str
+    ) -> CallingService | None:
+        """Give the service that the credentials prove, but for access tokens."""
+        service = None if certificate is None else self._services.by_certificate(certificate)
+        api_key = metadata.get(API_KEY)
         if api_key is not None:
-            name, scopes = self._api_keys.authenticate(api_key)
-            return name, scopes, True
-        if self._trust_loopback and is_loopback(address):
-            return DEVELOPMENT_CLIENT, None, True
-        return PUBLIC_CLIENT, frozenset(), False
+            service = united(service, self._services.by_api_key(api_key))
+        if assertion:
+            service = united(service, self._verify_assertion(assertion))
+        return service
 
-    def _claims(self, authorization: str | None) -> Claims | None:
+    def _claims(self, metadata: Mapping[str, str], *, is_known: bool) -> Claims | None:
+        authorization = metadata.get(AUTHORIZATION)
         if authorization is None:
             return None
-        if authorization[: len(_BEARER)].lower() != _BEARER:
-            raise TokenInactive(TokenDefect.MALFORMED)
-        return self._verify(authorization[len(_BEARER) :])
+        is_bearer = authorization[: len(_BEARER)].lower() == _BEARER
+        try:
+            return self._verify(authorization[len(_BEARER) :] if is_bearer else "")
+        except TokenInactive:
+            if self._require_caller and not is_known:
+                raise CallerUnauthenticated from None  # nobody learns what a token is worth
+            raise
 
 
 def peer_address(peer: str) -> str:

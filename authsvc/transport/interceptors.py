@@ -31,13 +31,12 @@ from google.protobuf.message import DecodeError, Message
 
 from authsvc import telemetry
 from authsvc.domain.calls import Call
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.errors import (
     AccessDenied,
     AuthError,
     CallerUnauthenticated,
     DeadlineExceeded,
-    FieldViolation,
-    InvalidRequest,
     RetryableError,
     StoreUnavailable,
 )
@@ -46,6 +45,8 @@ from authsvc.transport.access import AccessRule
 from authsvc.transport.callers import Callers
 from authsvc.transport.context import set_call
 from authsvc.transport.gate import Gate
+from authsvc.transport.metadata import read_metadata
+from authsvc.transport.peer_certificates import client_certificate
 from authsvc.transport.requests import Cut, RequestStreams, time_heard
 from authsvc.transport.status import cancelled_status, internal_status, status_of
 from authsvc.transport.streams import Streams
@@ -54,7 +55,6 @@ from authsvc.transport.written import serialize
 
 CORRELATION_ID = "x-correlation-id"
 _CORRELATION_ID_FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_PRINTABLE = re.compile(r"[ -~\t]*")
 
 _log = telemetry.get_logger("authsvc.transport")
 
@@ -171,7 +171,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         def take(messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
             code = "OK"
             try:
-                set_call(self._let_in(rule, context, time_heard))
+                set_call(self._let_in(rule, None, context, time_heard))
                 with (
                     self._request_streams.place(),
                     closing(self._admit_each(rule, messages, context)) as admitted,
@@ -194,21 +194,21 @@ class CallInterceptor(grpc.ServerInterceptor):
         with closing(self._request_streams.read(messages)) as requests:
             for request in requests:
                 with self._gate:  # until the next message is asked for
-                    call = self._let_in(rule, context, time_heard)
+                    call = self._let_in(rule, None, context, time_heard)
                     validate(request)
                     set_call(call)
                     yield request
 
     def _admit(self, rule: AccessRule, request: Any, context: grpc.ServicerContext) -> None:
-        call = self._let_in(rule, context, self._time_left)
+        call = self._let_in(rule, request, context, self._time_left)
         validate(request)
         set_call(call)
 
     def _let_in(
-        self, rule: AccessRule, context: grpc.ServicerContext, time_left: _TimeLeft
+        self, rule: AccessRule, request: Any, context: grpc.ServicerContext, time_left: _TimeLeft
     ) -> Call:
         telemetry.correlation_id.set("")
-        metadata = self._read_metadata(context)
+        metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
         correlation_id = metadata.get(CORRELATION_ID, "")
         if not _CORRELATION_ID_FORM.fullmatch(correlation_id):
             # It only tells calls apart, so it needs no system call.
@@ -219,31 +219,26 @@ class CallInterceptor(grpc.ServerInterceptor):
             metadata,
             time_left=time_left(context),
             correlation_id=correlation_id,
+            certificate=self._certificate(context),
+            assertion=rule.assertion(request),
         )
         rule.admit(call, is_service=is_service)
         return call
 
     def _check_caller(self, rule: AccessRule, context: grpc.ServicerContext) -> None:
         """Let a caller pass that was admitted before, if it still would be."""
-        metadata = self._read_metadata(context)
-        call, is_service = self._callers.identify(context.peer(), metadata, time_left=timedelta)
+        metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
+        call, is_service = self._callers.identify(
+            context.peer(), metadata, time_left=timedelta, certificate=self._certificate(context)
+        )
         rule.admit(call, is_service=is_service)
 
-    def _read_metadata(self, context: grpc.ServicerContext) -> dict[str, str]:
-        """Read the metadata, of which grpc bounds neither size nor alphabet in time."""
-        metadata: dict[str, str] = {}
-        size = 0
-        entries = cast(Iterable[tuple[str, str | bytes]], context.invocation_metadata())
-        for key, value in entries:
-            size += len(key) + len(value) + 32
-            if isinstance(value, bytes):  # of keys that end in -bin
-                continue
-            if key in metadata or not _PRINTABLE.fullmatch(value):
-                raise InvalidRequest(FieldViolation(f"metadata {key[:64]}", _METADATA_RULE))
-            metadata[key] = value
-        if size > self._max_metadata_bytes:
-            raise InvalidRequest(FieldViolation("metadata", "It is too large."))
-        return metadata
+    def _certificate(self, context: grpc.ServicerContext) -> ClientCertificate | None:
+        # Asked for only where there can be one: it takes a tenth of an empty call.
+        if not self._callers.with_certificates:
+            return None
+        # The stubs take each property for one value; there may be several.
+        return client_certificate(cast(Mapping[str, Iterable[bytes]], context.auth_context()))
 
     def _time_left(self, context: grpc.ServicerContext) -> Callable[[], timedelta]:
         remaining = context.time_remaining()
@@ -252,9 +247,6 @@ class CallInterceptor(grpc.ServerInterceptor):
             raise DeadlineExceeded
         ends = time.monotonic() + seconds
         return lambda: timedelta(seconds=ends - time.monotonic())
-
-
-_METADATA_RULE = "It must appear once and hold printable ASCII only."
 
 
 def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
@@ -283,7 +275,8 @@ def _note_failure(method: str, error: AuthError) -> None:
     if isinstance(error, StoreUnavailable):
         _log.error("store unavailable", method=method, detail=str(error))
     elif isinstance(error, AccessDenied | CallerUnauthenticated):  # ASVS 16.3.2
-        _log.warning("access refused", method=method, error=type(error).__name__)
+        detail = str(error)
+        _log.warning("access refused", method=method, error=type(error).__name__, detail=detail)
     elif isinstance(error, RetryableError | DeadlineExceeded):
         _log.warning("call shed", method=method, error=type(error).__name__)
 

@@ -1,5 +1,6 @@
 """Between the messages of the contract and the values of the domain."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from authn.v1.account_pb2 import Account as AccountMessage
@@ -13,18 +14,23 @@ from authn.v1.key_pb2 import Key as KeyMessage
 from authn.v1.key_pb2 import KeyState as KeyStateMessage
 from authn.v1.revocation_pb2 import Revocation as RevocationMessage
 from authn.v1.revocation_pb2 import RevocationKind as RevocationKindMessage
+from authn.v1.service_account_pb2 import ApiKey as ApiKeyMessage
+from authn.v1.service_account_pb2 import ServiceAccount as ServiceAccountMessage
+from authn.v1.service_account_pb2 import ServiceAccountState as ServiceAccountStateMessage
 from authn.v1.session_pb2 import Client as ClientMessage
 from authn.v1.session_pb2 import Session as SessionMessage
 from authn.v1.token_pb2 import JsonWebKey, TokenClaims, TokenSet
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc.domain.accounts import Account, AccountState
+from authsvc.domain.api_keys import ApiKey
 from authsvc.domain.events import KeptEvent
 from authsvc.domain.factors import Factor, FactorType
 from authsvc.domain.grants import Tokens
 from authsvc.domain.keys import KeyStanding, KeyState
 from authsvc.domain.revocation import Revocation
 from authsvc.domain.second_factor import MfaChallenge
+from authsvc.domain.service_accounts import ServiceAccount, ServiceAccountState
 from authsvc.domain.sessions import ClientInfo, Session
 from authsvc.verify.assurance import acr_of
 from authsvc.verify.claims import Claims
@@ -39,6 +45,10 @@ _KEY_STATES = {
     KeyState.ACTIVE: KeyStateMessage.KEY_STATE_ACTIVE,
     KeyState.RETIRED: KeyStateMessage.KEY_STATE_RETIRED,
     KeyState.REVOKED: KeyStateMessage.KEY_STATE_REVOKED,
+}
+_SERVICE_ACCOUNT_STATES = {
+    ServiceAccountState.ACTIVE: ServiceAccountStateMessage.SERVICE_ACCOUNT_STATE_ACTIVE,
+    ServiceAccountState.DISABLED: ServiceAccountStateMessage.SERVICE_ACCOUNT_STATE_DISABLED,
 }
 
 _FACTOR_TYPES = {
@@ -201,7 +211,40 @@ def key_message(standing: KeyStanding) -> KeyMessage:
     return message
 
 
-def json_web_key(jwk: dict[str, str]) -> JsonWebKey:
+def service_account_message(account: ServiceAccount) -> ServiceAccountMessage:
+    """Write a service account."""
+    return ServiceAccountMessage(
+        service_account_id=account.service_account_id,
+        name=account.name,
+        state=_SERVICE_ACCOUNT_STATES[account.state],
+        scopes=account.scopes,
+        methods=account.methods,
+        audiences=account.audiences,
+        certificate_names=account.certificate_names,
+        public_keys=map(json_web_key, account.public_keys),
+        create_time=timestamp(account.create_time),
+        update_time=timestamp(account.update_time),
+        epoch=account.epoch,
+    )
+
+
+def api_key_message(key: ApiKey) -> ApiKeyMessage:
+    """Write an API key, without its secret."""
+    message = ApiKeyMessage(
+        key_id=key.key_id,
+        service_account=key.service_account,
+        display_name=key.display_name,
+        scopes=key.scopes,
+        create_time=timestamp(key.create_time),
+    )
+    for name in ("expire_time", "revoke_time", "last_use_time"):
+        moment = getattr(key, name)
+        if moment is not None:
+            getattr(message, name).CopyFrom(timestamp(moment))
+    return message
+
+
+def json_web_key(jwk: Mapping[str, str]) -> JsonWebKey:
     """Write a public key."""
     return JsonWebKey(**jwk)
 

@@ -18,6 +18,8 @@ from authn.v1 import (
     factor_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
     session_service_pb2,
     session_service_pb2_grpc,
     token_service_pb2,
@@ -36,6 +38,7 @@ from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
 from authsvc.transport.requests import REQUEST_STREAMS
+from authsvc.transport.service_account_service import ServiceAccountService
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
 
@@ -49,6 +52,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (factor_service_pb2, "FactorService"),
         (key_service_pb2, "KeyService"),
         (event_service_pb2, "EventService"),
+        (service_account_service_pb2, "ServiceAccountService"),
     )
 )
 """The services of the contract that are served."""
@@ -76,6 +80,7 @@ class Servicers:
     factor: FactorService
     key: KeyService
     event: EventService
+    service_account: ServiceAccountService
     health: Health
 
 
@@ -102,6 +107,8 @@ class Limits:
             # cancelled at once starts no handler.
             ("grpc.http.overload_protection", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            # Who is silent, or slow at TLS, is not waited for as long as grpcio would, two minutes.
+            ("grpc.server_handshake_timeout_ms", 10_000),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
         )
@@ -132,6 +139,9 @@ def build_server(
     factor_service_pb2_grpc.add_FactorServiceServicer_to_server(servicers.factor, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
     event_service_pb2_grpc.add_EventServiceServicer_to_server(servicers.event, server)
+    service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server(
+        servicers.service_account, server
+    )
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     if with_reflection:
         _add_reflection(server)

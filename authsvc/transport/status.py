@@ -156,6 +156,26 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_USERNAME_TAKEN,
         "Another account has this user name or one that looks like it.",
     ),
+    errors.ServiceAccountNotFound: ErrorSpec(
+        Code.NOT_FOUND,
+        ErrorReason.ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND,
+        "There is no such service account.",
+    ),
+    errors.ApiKeyNotFound: ErrorSpec(
+        Code.NOT_FOUND,
+        ErrorReason.ERROR_REASON_API_KEY_NOT_FOUND,
+        "There is no such API key.",
+    ),
+    errors.ServiceNameTaken: ErrorSpec(
+        Code.ALREADY_EXISTS,
+        ErrorReason.ERROR_REASON_SERVICE_NAME_TAKEN,
+        "Another service account has this name.",
+    ),
+    errors.CertificateNameTaken: ErrorSpec(
+        Code.ALREADY_EXISTS,
+        ErrorReason.ERROR_REASON_CERTIFICATE_NAME_TAKEN,
+        "Another service account has this name of a certificate.",
+    ),
     errors.TooManyAttempts: ErrorSpec(
         Code.RESOURCE_EXHAUSTED,
         ErrorReason.ERROR_REASON_TOO_MANY_ATTEMPTS,

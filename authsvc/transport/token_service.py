@@ -5,12 +5,12 @@ from authn.v1 import token_service_pb2 as pb
 from authn.v1.token_service_pb2_grpc import TokenServiceServicer
 
 from authsvc.domain.keys import Keys
-from authsvc.domain.token_checking import TokenChecker
+from authsvc.domain.service_tokens import ServiceTokens
 from authsvc.domain.verification import Verification
 from authsvc.errors import AuthError, TokenDefect
 from authsvc.transport.context import current_call
 from authsvc.transport.key_watch import KeyWatch
-from authsvc.transport.messages import json_web_key, session_claims, token_claims
+from authsvc.transport.messages import json_web_key, session_claims, timestamp, token_claims
 from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.status import reason_of
 from authsvc.transport.streams import Stream
@@ -24,27 +24,28 @@ _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
 
 
 class TokenService(TokenServiceServicer):
-    """Checking and revoking tokens."""
+    """Checking and revoking tokens, and issuing those of services."""
 
     def __init__(
         self,
         *,
-        checker: TokenChecker,
         verification: Verification,
+        service_tokens: ServiceTokens,
         keys: Keys,
         revocation_watch: RevocationWatch,
         key_watch: KeyWatch,
     ) -> None:
-        self._checker = checker
         self._answer = Written(lambda claims: pb.VerifyTokenResponse(claims=token_claims(claims)))
         self._result = Written(_result)
         self._verification = verification
+        self._service_tokens = service_tokens
         self._keys = keys
         self._revocation_watch = revocation_watch
         self._key_watch = key_watch
 
     def VerifyToken(self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already: see `written.py`
-        verdict = self._checker.verify(
+        verdict = self._verification.verify(
+            current_call(),
             request.access_token,
             audience=request.audience,
             required_scopes=request.required_scopes,
@@ -56,7 +57,8 @@ class TokenService(TokenServiceServicer):
         return self._answer.of(verdict.claims) + revision.SerializeToString()
 
     def VerifyTokens(self, request: pb.VerifyTokensRequest, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already
-        results, revision = self._checker.verify_many(
+        results, revision = self._verification.verify_many(
+            current_call(),
             request.access_tokens,
             audience=request.audience,
             required_scopes=request.required_scopes,
@@ -88,6 +90,18 @@ class TokenService(TokenServiceServicer):
         revision = self._verification.revoke(current_call(), request.token)
         return pb.RevokeTokenResponse(revision=revision)
 
+    def IssueServiceToken(
+        self, request: pb.IssueServiceTokenRequest, _: grpc.ServicerContext
+    ) -> pb.IssueServiceTokenResponse:
+        token = self._service_tokens.issue(
+            current_call(), audience=request.audience, scopes=request.scopes
+        )
+        return pb.IssueServiceTokenResponse(
+            access_token=token.text,
+            token_type="Bearer",  # noqa: S106 - the word of RFC 6750
+            expire_time=timestamp(token.expire_time),
+        )
+
     def GetJwks(self, _request: pb.GetJwksRequest, _: grpc.ServicerContext) -> pb.GetJwksResponse:
         return pb.GetJwksResponse(keys=map(json_web_key, self._keys.published()))
 
@@ -105,7 +119,9 @@ class TokenService(TokenServiceServicer):
     def ExplainToken(
         self, request: pb.ExplainTokenRequest, _: grpc.ServicerContext
     ) -> pb.ExplainTokenResponse:
-        found = self._verification.explain(request.access_token, audience=request.audience)
+        found = self._verification.explain(
+            current_call(), request.access_token, audience=request.audience
+        )
         return pb.ExplainTokenResponse(
             active=found.defect is None,
             defect=_DEFECTS[found.defect],

@@ -17,7 +17,7 @@ from authsvc.errors import TokenDefect, TokenInactive
 MAX_TOKEN_BYTES = 8192
 """The longest token that is looked at, in bytes."""
 
-_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 """RFC 9068, 2.1. Media types compare without case, but one spelling each is all we ever issue."""
 
 _MEMBERS = frozenset({"alg", "typ", "kid"})
@@ -58,8 +58,8 @@ class CompactJws(NamedTuple):
     signing_input: bytes
 
 
-def parse(token: str) -> CompactJws:
-    """Take a token apart.
+def parse(token: str, *, types: frozenset[str] = ACCESS_TOKEN_TYPES) -> CompactJws:
+    """Take a token of one of these types apart.
 
     Raises:
         TokenInactive: MALFORMED, HEADER or TYPE, whichever comes first in `TokenDefect`.
@@ -78,7 +78,7 @@ def parse(token: str) -> CompactJws:
         raise TokenInactive(TokenDefect.MALFORMED) from None
     if header is None:
         raise TokenInactive(TokenDefect.HEADER)
-    if header.type not in _TYPES:
+    if header.type not in types:
         raise TokenInactive(TokenDefect.TYPE)
     return CompactJws(header, payload, signature, parts[0] + b"." + parts[1])
 

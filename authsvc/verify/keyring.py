@@ -159,6 +159,14 @@ def _es256(jwk: Mapping[str, str]) -> _Check:
     return check
 
 
+def lower_s(signature: bytes) -> bytes:
+    """Of the ES256 signatures (r, s) and (r, n - s), both good, give the one that passes here."""
+    s = _unsigned(signature[_COORDINATE_BYTES:])
+    if not _P256_ORDER // 2 < s < _P256_ORDER:
+        return signature
+    return signature[:_COORDINATE_BYTES] + (_P256_ORDER - s).to_bytes(_COORDINATE_BYTES)
+
+
 def _rs256(jwk: Mapping[str, str]) -> _Check:
     """RFC 7518, 3.3. OpenSSL refuses a signature of another length or not below the modulus."""
     n, e = _octets(jwk, "n"), _octets(jwk, "e")

@@ -86,6 +86,11 @@ class RevocationIndex:
         if least is not None and claims.epoch < least[0]:
             raise TokenInactive(TokenDefect.EPOCH)
 
+    def knows_end_of(self, subject: str, *, epoch: int, session_id: str) -> bool:
+        """Say whether what a subject had at an epoch, or one session, was revoked."""
+        least = self._accounts.get(hash(subject))
+        return (least is not None and epoch < least[0]) or hash(session_id) in self._ended
+
     def is_key_revoked(self, key_id: str) -> bool:
         """Say whether a signing key was revoked. No ring may hold it."""
         return key_id in self._keys

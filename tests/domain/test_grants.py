@@ -9,7 +9,8 @@ import pytest
 from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.events import Event
-from authsvc.domain.grants import GrantPolicy, GrantRequest, Grants
+from authsvc.domain.grant_policy import GrantPolicy
+from authsvc.domain.grants import GrantRequest, Grants
 from authsvc.errors import InsufficientUserAuthentication
 from tests.domain.test_reauthentication import ACCOUNT, NOW, call
 
@@ -27,6 +28,12 @@ class Reached(Exception):
     """A session was about to be kept."""
 
 
+class Devices:
+    """Learns of those who get in."""
+
+    def remember(self, *_: object) -> None: ...
+
+
 class Sessions:
     """Has only to be reached or not."""
 
@@ -41,12 +48,14 @@ def record(_: Event) -> None:
 @pytest.fixture(name="grants")
 def _grants() -> Grants:
     sessions: Any = Sessions()
+    devices: Any = Devices()
     nothing: Any = None
     return Grants(
         sessions=sessions,
         codec=nothing,
         issuer=nothing,
         revoker=nothing,
+        devices=devices,
         policy=POLICY,
         record=record,
         clock=lambda: NOW,

@@ -1,4 +1,4 @@
-"""The README's lines do what the README says, pasted as they are."""
+"""The lines of the README and of docs/services.md do what is said there, pasted as they are."""
 
 import re
 from pathlib import Path
@@ -35,6 +35,18 @@ def _assert_as_promised(address: str) -> None:
 def test_the_lines_work_on_the_embedded_stores(tmp_path: Path) -> None:
     with up(tmp_path) as address:
         _assert_as_promised(address)
+
+
+def test_the_lines_about_services_work(tmp_path: Path) -> None:
+    with up(tmp_path) as address:
+        made, key, token, revoked, errors = paste(lines("docs/services.md"), address)
+
+    assert '"serviceAccountId": "svc_' in made
+    assert '"kty": "OKP"' in key
+    assert '"stock.read"' in token
+    assert '"revision"' in revoked
+    assert "CALLER_UNAUTHENTICATED" in errors
+    assert "TOKEN_INACTIVE" in errors
 
 
 def test_the_lines_work_on_postgresql_and_redis_7(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_help_lists_the_commands() -> None:
         "keys",
         "events",
         "services",
+        "certs",
     ]:
         assert f"  {command} " in told
 
@@ -123,8 +124,10 @@ def test_the_first_caller_is_made_without_a_server(tmp_path: Path) -> None:
 
     assert _authsvc("migrate", *data).returncode == 0
     assert "is up to date" in _authsvc("migrate", *data).stdout
-    assert _authsvc("services", "create", "orders", "--scope", "s.read", *data).returncode == 0
-    assert "already" in _authsvc("services", "create", "orders", *data).stderr
+    lists = ("--scope", "s.read", "--method", "authn.v1.TokenService/*", "--audience", "orders")
+    made = _authsvc("services", "create", "orders", *lists, *data)
+    assert made.returncode == 0, made.stderr
+    assert "this name" in _authsvc("services", "create", "orders", *lists, *data).stderr
     key = _authsvc("services", "create-key", "orders", *data).stdout.strip()
     listed = _authsvc("services", "list", "--json", *data).stdout
 
@@ -132,6 +135,7 @@ def test_the_first_caller_is_made_without_a_server(tmp_path: Path) -> None:
     assert key not in listed
     (service,) = json.loads(listed)
     assert (service["name"], service["scopes"]) == ("orders", "s.read")
+    assert (service["methods"], service["audiences"]) == ("authn.v1.TokenService/*", "orders")
     assert _authsvc("services", "revoke-key", service["keys"], *data).returncode == 0
     assert "(revoked)" in _authsvc("services", "list", *data).stdout
     assert _authsvc("services", "create-key", "nobody", *data).returncode == 1

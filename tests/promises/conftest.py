@@ -12,7 +12,7 @@ from tests.stores.hot.servers import Server, valkey
 
 @pytest.fixture(name="redis", scope="session")
 def _redis() -> Iterator[Server]:
-    """A Valkey that no test may harm."""
+    """A Valkey of the pair, which no test may harm and no other service with another database use."""
     with valkey() as server:
         yield server
 

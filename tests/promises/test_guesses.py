@@ -82,6 +82,7 @@ def test_p_thr_1_guesses_by_name_and_by_address_count_together_and_nobody_is_tol
 ) -> None:
     """The address behaves as if it were nobody's; the right password is not let in either."""
     account = own.register(email="owner@guesses.test").account
+    own.verify_email(account)
     exhaust(own, account.username)
 
     assert not logs_in(own, account.email)
@@ -95,6 +96,7 @@ def test_p_thr_1_guesses_by_name_and_by_address_count_together_and_nobody_is_tol
 
 def test_p_thr_1_parallel_guesses_by_both_names_are_answered_no_more_often(own: Service) -> None:
     account = own.register(email="both@guesses.test").account
+    own.verify_email(account)
     told_at_once(own, [account.username, account.email] * FREE)
     pass_time(own, timedelta(seconds=29))
     # Whatever was answered: at least as many were counted as may be wrong before the first wait.
@@ -147,6 +149,7 @@ def test_the_end_of_patience_is_an_event(own: Service) -> None:
 def test_p_thr_2_a_changed_password_starts_anew(own: Service) -> None:
     registered = own.register(email="anew@guesses.test")
     account, me = registered.account, bearer(registered.tokens.access_token)
+    own.verify_email(account)
     exhaust(own, account.email)
     pass_time(own, MINUTE)
     request = ChangePasswordRequest(current_password=PASSWORD, new_password="new " + PASSWORD)

@@ -215,9 +215,9 @@ def test_p_key_4_unknown_keys_are_inactive_and_cost_the_known_ones_nothing(own: 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
 def test_other_algorithms_work_from_end_to_end(
-    redis: Server, tmp_path: Path, algorithm: str
+    own_redis: Server, tmp_path: Path, algorithm: str
 ) -> None:
-    with running(data=tmp_path, redis_url=redis.url, signing_algorithm=algorithm) as service:
+    with running(data=tmp_path, redis_url=own_redis.url, signing_algorithm=algorithm) as service:
         tokens = service.register().tokens
         for _ in range(16):  # half of all ECDSA signatures have a high s
             tokens = refresh(service, tokens.refresh_token)
@@ -229,12 +229,12 @@ def test_other_algorithms_work_from_end_to_end(
     assert {"d", "p", "q", "dp", "dq", "qi"}.isdisjoint(key)
 
 
-def test_services_that_start_at_once_make_one_key(redis: Server, tmp_path: Path) -> None:
+def test_services_that_start_at_once_make_one_key(own_redis: Server, tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path}/authsvc.db")
     migrate.upgrade(engine)
     engine.dispose()
 
     with ExitStack() as stack:
-        start = partial(running, data=tmp_path, redis_url=redis.url)
+        start = partial(running, data=tmp_path, redis_url=own_redis.url)
         services = at_once([lambda: stack.enter_context(start())] * 4)
         assert [len(_states(service)) for service in services] == [1] * 4

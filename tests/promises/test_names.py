@@ -11,19 +11,17 @@ from authn.v1.account_service_pb2 import CreateAccountRequest, UpdateAccountRequ
 from authn.v1.token_service_pb2 import VerifyTokenRequest
 
 from tests.service import Service, running
-from tests.stores.hot.servers import Server
+from tests.stores.hot.servers import valkey
 from tests.transport.calls import attempt, outcome, refused
 
 LIMIT = 10
 
 
 @pytest.fixture(name="service", scope="session")
-def _service(
-    transport: str, redis: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+def _service(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of these tests' own, in which each takes other names."""
     data = Path(tmp_path_factory.mktemp("names"))
-    with running(data=data, redis_url=redis.url) as service:
+    with valkey() as redis, running(data=data, redis_url=redis.url) as service:
         yield service
 
 

@@ -35,9 +35,9 @@ def descriptions(error: grpc.RpcError) -> list[str]:
 
 
 def test_p_pw_4_a_refusal_of_each_method_names_its_field_and_the_reason(
-    tmp_path: Path, redis: Server
+    tmp_path: Path, own_redis: Server
 ) -> None:
-    with running(data=tmp_path, redis_url=redis.url) as service:
+    with running(data=tmp_path, redis_url=own_redis.url) as service:
         registered = service.register()
         me = bearer(registered.tokens.access_token)
         change = ChangePasswordRequest(current_password=PASSWORD, new_password="passwordpassword1")
@@ -61,10 +61,10 @@ def test_p_pw_4_a_refusal_of_each_method_names_its_field_and_the_reason(
 
 
 def test_p_pw_4_the_names_of_account_and_service_make_no_password(
-    tmp_path: Path, redis: Server
+    tmp_path: Path, own_redis: Server
 ) -> None:
     issuer = "https://login.acme-corp.example"
-    with running(data=tmp_path, redis_url=redis.url, issuer=issuer) as service:
+    with running(data=tmp_path, redis_url=own_redis.url, issuer=issuer) as service:
         new = {"username": "grace-hopper", "email": "rear.admiral@cobol.example"}
         for password in ("Gr4ceHopper!2024", "cobol-rear-admiral", "acme-corp-login-1"):
             refusal = refused(lambda given=password: service.register(**new, password=given))
@@ -73,11 +73,11 @@ def test_p_pw_4_the_names_of_account_and_service_make_no_password(
 
 
 def test_p_pw_4_a_breached_password_is_refused_and_the_list_fails_closed(
-    tmp_path: Path, redis: Server
+    tmp_path: Path, own_redis: Server
 ) -> None:
     known = "tree lamp window"
     path = breached(tmp_path / "sorted.txt", known)
-    with running(data=tmp_path, redis_url=redis.url, breached_passwords=path) as service:
+    with running(data=tmp_path, redis_url=own_redis.url, breached_passwords=path) as service:
         policy = service.account.GetPasswordPolicy(GetPasswordPolicyRequest())
         assert policy.breach_list_enforced
         assert refused(lambda: service.register(password=known)).reason == "PASSWORD_REJECTED"
@@ -95,14 +95,14 @@ def test_p_pw_4_a_breached_password_is_refused_and_the_list_fails_closed(
 
 
 def test_p_cfg_1_a_breach_list_that_can_not_be_read_does_not_start(
-    tmp_path: Path, redis: Server
+    tmp_path: Path, own_redis: Server
 ) -> None:
-    with running(data=tmp_path, redis_url=redis.url) as service:
+    with running(data=tmp_path, redis_url=own_redis.url) as service:
         config = service.app.config
     path = tmp_path / "no such list"
     with (
         pytest.raises(ConfigurationError, match="AUTHSVC_BREACHED_PASSWORDS: no such list can't"),
-        running(data=tmp_path, redis_url=redis.url, breached_passwords=path),
+        running(data=tmp_path, redis_url=own_redis.url, breached_passwords=path),
     ):
         pass
     told = list(store_faults(config.model_copy(update={"breached_passwords": path})))
@@ -110,9 +110,9 @@ def test_p_cfg_1_a_breach_list_that_can_not_be_read_does_not_start(
 
 
 def test_p_pw_3_what_never_was_a_password_fails_like_a_wrong_one(
-    tmp_path: Path, redis: Server
+    tmp_path: Path, own_redis: Server
 ) -> None:
-    with running(data=tmp_path, redis_url=redis.url) as service:
+    with running(data=tmp_path, redis_url=own_redis.url) as service:
         username = service.register().account.username
         for password in ("\0", "a\0b", "\t", "\u0301", "\ue000", "\U0010ffff", PASSWORD + "\0"):
             known, unknown = attempt(service, username, password), attempt(service, "no", password)

@@ -57,8 +57,8 @@ class Place:
 
 
 @pytest.fixture(name="place")
-def _place(tmp_path: Path, redis: Server) -> Place:
-    return Place(tmp_path, redis)
+def _place(tmp_path: Path, own_redis: Server) -> Place:
+    return Place(tmp_path, own_redis)
 
 
 def test_p_pw_1_a_login_brings_a_hash_under_the_first_pepper(place: Place) -> None:

@@ -15,18 +15,12 @@ from authn.v1.session_service_pb2 import RevokeSessionRequest
 from authn.v1.token_service_pb2 import IntrospectTokenRequest, RevokeTokenRequest
 
 from authsvc.configuration_values import decode_master_key
-from authsvc.domain.callers import (
-    ApiKey,
-    ServiceAccount,
-    ServiceAccountState,
-    hash_api_key,
-    new_api_key,
-)
 from authsvc.domain.refresh_tokens import NONCE_BYTES, RefreshTokenCodec
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.settings import SqlSettings
+from tests.callers import key_of, service_account
 from tests.promises.asking import (
     Pair,
     events,
@@ -157,22 +151,12 @@ def _api_key(service: Service, name: str) -> str:
     """Make a calling service with a key."""
     engine = connect(service.app.config.sql_url())
     store = SqlServiceAccountStore(engine)
-    now, key = service.clock(), new_api_key()
-    store.create(
-        ServiceAccount(name=name, scopes=(), state=ServiceAccountState.ACTIVE, create_time=now)
-    )
-    store.add_key(
-        ApiKey(
-            key_id=secrets.token_hex(8),
-            service_account=name,
-            secret_hash=hash_api_key(key),
-            create_time=now,
-            expire_time=None,
-            revoke_time=None,
-        )
-    )
+    account = service_account(now=service.clock(), name=name)
+    text, key = key_of(account, now=service.clock())
+    store.create(account)
+    store.add_key(key)
     engine.dispose()
-    return key
+    return text
 
 
 def test_p_ref_6_another_clients_refresh_token_is_refused_without_effect(pair: Pair) -> None:

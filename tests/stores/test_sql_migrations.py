@@ -18,11 +18,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from authsvc.domain.accounts import Account
-from authsvc.domain.identifiers import new_account_id
+from authsvc.domain.identifiers import account_partition, decode_id, new_account_id
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import HEAD, is_current, upgrade
 from authsvc.stores.sql.schema import metadata
+from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.transactions import ping
 from tests.stores.races import at_once
 
@@ -73,6 +74,39 @@ def test_p_pw_3_accounts_that_were_there_before_get_their_looks(
 
     assert [store.has_look_alike(name) for name in (*names, "rnodern", "other")] == [True] * 5
     assert not store.has_look_alike("another")
+
+
+def test_p_dur_3_services_of_before_go_on_with_what_they_could(
+    engine: Engine, config: Config
+) -> None:
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    with engine.begin() as connection:
+        for name in ("billing", "audit"):
+            connection.execute(
+                text("INSERT INTO service_accounts VALUES (:name, :scopes, :disabled, 1000000)"),
+                {"name": name, "scopes": '["a"]', "disabled": False},
+            )
+            connection.execute(
+                text("INSERT INTO api_keys VALUES (:key, :name, :hash, 1000000, NULL, NULL)"),
+                {"key": f"key_{name}", "name": name, "hash": name.encode().ljust(32, b"-")},
+            )
+
+    upgrade(engine)
+
+    store = SqlServiceAccountStore(engine)
+    accounts = store.list(after=None, limit=10)
+    keys = [key for account in accounts for key in store.list_keys(account.name)]
+    assert [account.name for account in accounts] == ["audit", "billing"]
+    assert len({account.service_account_id for account in accounts}) == 2
+    assert len({key.session_id for key in keys}) == 2
+    for account, key in zip(accounts, keys, strict=True):
+        assert (account.scopes, account.methods, account.audiences) == (("a",), ("*",), ("*",))
+        assert (account.epoch, account.update_time) == (0, account.create_time)
+        assert (key.scopes, key.display_name, key.last_use_time) == (("*",), "", None)
+        partition = account_partition(account.service_account_id)
+        assert decode_id(key.session_id)[0] == partition
 
 
 def test_of_several_processes_one_migrates_and_the_others_wait(tmp_path: Path) -> None:

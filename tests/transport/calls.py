@@ -1,6 +1,5 @@
 """Any method of the contract, called by its descriptor, and what a refusal says."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,28 +10,26 @@ import grpc
 import pytest
 from authn.v1.access_pb2 import Access, access
 from authn.v1.auth_service_pb2 import LoginRequest
+from authn.v1.service_account_service_pb2 import RevokeApiKeyRequest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
-from authsvc.domain.callers import (
-    ApiKey,
-    ServiceAccount,
-    ServiceAccountState,
-    hash_api_key,
-    new_api_key,
-)
+from authsvc.domain.service_accounts import ServiceAccountState
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.transport.server import SERVICES
+from tests.callers import key_of, service_account
 from tests.service import PASSWORD, Service
 
 NO_ACCOUNT = "acc_" + "0" * 32
 NO_SESSION = "A" * 22
 NO_FACTOR = "fac_" + "0" * 32
 NO_KEY = "A" * 43
+NO_API_KEY = "key_" + "A" * 16
+NO_SERVICE = "no-such-service"
 
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method for service in SERVICES for method in service.methods
@@ -58,7 +55,7 @@ def rule(method: MethodDescriptor) -> Access:
     return method.GetOptions().Extensions[access]
 
 
-def request_of(name: str, **fields: Any) -> Message:
+def request_of(name: str, /, **fields: Any) -> Message:
     """A request of a method."""
     return GetMessageClass(METHODS[name].input_type)(**fields)
 
@@ -149,23 +146,23 @@ def issue_api_key(
     *scopes: str,
     state: ServiceAccountState = ServiceAccountState.ACTIVE,
     life: timedelta | None = None,
+    **fields: Any,
 ) -> tuple[str, str]:
     """Make a calling service with one key; give the key and its id."""
-    text, key_id, name = new_api_key(), secrets.token_hex(8), f"s{secrets.token_hex(8)}"
     now = service.clock()
+    account = service_account(now=now, scopes=scopes, state=state, **fields)
+    text, key = key_of(account, now=now, expire_time=now + life if life is not None else None)
     with service_accounts(service) as store:
-        store.create(ServiceAccount(name=name, scopes=scopes, state=state, create_time=now))
-        store.add_key(
-            ApiKey(
-                key_id=key_id,
-                service_account=name,
-                secret_hash=hash_api_key(text),
-                create_time=now,
-                expire_time=now + life if life is not None else None,
-                revoke_time=None,
-            )
-        )
-    return text, key_id
+        store.create(account)
+        store.add_key(key)
+    return text, key.key_id
+
+
+def revoke_api_key(service: Service, key_id: str) -> int:
+    """End a key as an administrator does; give the revision at which it is dead."""
+    admin, _ = issue_api_key(service, "authsvc.services.write")
+    request = RevokeApiKeyRequest(key_id=key_id)
+    return service.service_account.RevokeApiKey(request, metadata=by_key(admin)).revision
 
 
 def by_key(api_key: str) -> tuple[tuple[str, str], ...]:

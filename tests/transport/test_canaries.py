@@ -42,7 +42,8 @@ from authn.v1.token_service_pb2 import (
     VerifyTokensRequest,
 )
 
-from tests.promises.phone import challenge, complete, enrol
+from tests.promises.phone import challenge, enrol
+from tests.promises.phone import complete as answer
 from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import Server, valkey
 from tests.transport.calls import by_key, issue_api_key, path_of
@@ -139,7 +140,7 @@ def tell(data: Path, server: Server, log: Log) -> Story:
             auth.CompleteMfa,
             CompleteMfaRequest(challenge_token=challenged + "?", recovery_code=wrong_code),
         )
-        fifth = complete(service, challenged, recovery_code=owner.recovery_codes[0])
+        fifth = answer(service, challenged, recovery_code=owner.recovery_codes[0])
         canaries |= {
             "TOTP secret": owner.secret,
             "used recovery code": owner.recovery_codes[0],
@@ -385,9 +386,9 @@ def live_through(service: Service) -> list[tuple[str, str, str, str, str]]:
     expect("login.challenged", flo.account_id)
     for kind, code in (("totp_code", flo.wrong_code()), ("recovery_code", "none")):
         with pytest.raises(grpc.RpcError):
-            complete(service, token, **{kind: code})
+            answer(service, token, **{kind: code})
         expect("factor.used", flo.account_id, failed=f"wrong {kind.replace('_', ' ')}")
-    complete(service, token, totp_code=flo.code())
+    answer(service, token, totp_code=flo.code())
     expect("factor.used", flo.account_id, note="totp")
     expect("login", flo.account_id)
     service.factor.ResetFactors(ResetFactorsRequest(account_id=flo.account_id))

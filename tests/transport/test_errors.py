@@ -23,6 +23,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 import authsvc
+from authsvc.domain.calling_service import CallingService
 from authsvc.errors import AuthError, RetryableError
 from authsvc.metrics import Metrics
 from authsvc.transport.access import access_rules
@@ -31,6 +32,7 @@ from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import CONCURRENCY, SERVICES
 from authsvc.transport.status import DOMAIN, INTERNAL, SPECS, status_of
 from authsvc.transport.streams import Streams
+from authsvc.verify.claims import Claims
 from tests.porch.processes import eventually
 from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import valkey
@@ -164,8 +166,11 @@ class _Faulty(TokenServiceServicer):
         return object()  # not a message
 
 
-class _NoApiKeys:
-    def authenticate(self, api_key: str) -> tuple[str, frozenset[str]]:
+class _NoServices:
+    def by_api_key(self, api_key: str) -> CallingService:
+        raise AssertionError
+
+    def by_token(self, claims: Claims) -> CallingService:
         raise AssertionError
 
 
@@ -200,7 +205,8 @@ def surrounded(
     interceptor = CallInterceptor(
         rules=access_rules(SERVICES),
         callers=Callers(
-            api_keys=_NoApiKeys(),
+            services=_NoServices(),
+            verify_assertion=verify,  # type: ignore[arg-type]
             verify=verify,  # type: ignore[arg-type]
             trust_loopback=True,
             require_caller=False,

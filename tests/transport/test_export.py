@@ -24,6 +24,7 @@ from authsvc.domain.sessions import ClientInfo
 from authsvc.stores.redis.keys import FEED, FEED_FENCE, ROLL, fence, of_session, revision
 from authsvc.stores.redis.session_record import unpack
 from authsvc.stores.sql.engine import connect
+from tests.promises.phone import enrol
 from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import Server
 from tests.transport.calls import NO_ACCOUNT, attempt, by_key, issue_api_key, refused
@@ -56,6 +57,21 @@ def test_an_account_is_given_what_is_kept_about_it(service: Service) -> None:
     ]
     assert data.sessions[1].client == Client(**DEVICE)
     assert data.HasField("collect_time")
+
+
+def test_p_mfa_4_second_factors_are_shown_without_what_they_prove_themselves_with(
+    service: Service,
+) -> None:
+    owner = enrol(service, display_name="kitchen phone")
+
+    data = export(service, metadata=bearer(owner.tokens.access_token))
+
+    assert [(f.factor_id, f.display_name) for f in data.factors] == [
+        (owner.factor_id, "kitchen phone")
+    ]
+    assert data.recovery_codes_left == len(owner.recovery_codes)
+    text = repr(data) + data.SerializeToString().decode("latin-1")
+    assert not any(secret in text for secret in (owner.secret, *owner.recovery_codes))
 
 
 def test_p_obs_1_no_secret_is_given_and_the_export_is_an_event(service: Service) -> None:

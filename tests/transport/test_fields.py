@@ -20,8 +20,10 @@ from tests.stores.hot.servers import valkey
 from tests.transport.calls import (
     METHODS,
     NO_ACCOUNT,
+    NO_API_KEY,
     NO_FACTOR,
     NO_KEY,
+    NO_SERVICE,
     NO_SESSION,
     outcome,
     refusal_of,
@@ -60,8 +62,8 @@ class Field:
         """Set the field."""
         *steps, last = self.path
         for step in steps:
-            request = getattr(request, step.name)
-            request = request.add() if step.is_repeated else request
+            inner = getattr(request, step.name)
+            request = inner.add() if step.is_repeated else inner
         if last.is_repeated:
             del getattr(request, last.name)[:]
             getattr(request, last.name).append(text)
@@ -120,6 +122,15 @@ def good_request(name: str) -> Message:
         "DisableAccount": {"account_id": NO_ACCOUNT},
         "EnableAccount": {"account_id": NO_ACCOUNT},
         "DeleteAccount": {"account_id": NO_ACCOUNT},
+        "CreateServiceAccount": {"name": unique},
+        "GetServiceAccount": {"name": NO_SERVICE},
+        "UpdateServiceAccount": {"name": NO_SERVICE, "update_mask": {"paths": ["scopes"]}},
+        "DisableServiceAccount": {"name": NO_SERVICE},
+        "EnableServiceAccount": {"name": NO_SERVICE},
+        "DeleteServiceAccount": {"name": NO_SERVICE},
+        "CreateApiKey": {"service_account": NO_SERVICE, "ttl": {"seconds": 1}},
+        "ListApiKeys": {"service_account": NO_SERVICE},
+        "RevokeApiKey": {"key_id": NO_API_KEY},
     }
     return request_of(name, **fields.get(name, {}))
 
@@ -197,7 +208,7 @@ def test_an_id_that_could_not_have_been_given_is_not_found(
 
 
 @pytest.mark.parametrize("number", [-1, -(2**31), 2**31 - 1])
-@pytest.mark.parametrize("name", ["ListAccounts", "ListSessions"])
+@pytest.mark.parametrize("name", ["ListAccounts", "ListServiceAccounts", "ListSessions"])
 def test_a_page_size_is_refused_or_bounded(
     number: int, name: str, worn: Service, own: tuple[tuple[str, str], ...]
 ) -> None:

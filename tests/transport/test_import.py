@@ -18,6 +18,7 @@ from authn.v1.account_service_pb2 import (
     ImportAccountsResponse,
     UpdateAccountRequest,
 )
+from authn.v1.service_account_service_pb2 import RevokeApiKeyRequest
 from authn.v1.token_service_pb2 import GetJwksRequest
 from google.protobuf.field_mask_pb2 import FieldMask
 from passlib import hash as passlib
@@ -32,7 +33,7 @@ from authsvc.transport.requests import REQUEST_STREAMS
 from tests.porch.processes import eventually
 from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import valkey
-from tests.transport.calls import attempt, by_key, issue_api_key, refused, service_accounts
+from tests.transport.calls import attempt, by_key, issue_api_key, refused
 from tests.transport.logged import logged
 
 OLD = "the old one"
@@ -353,8 +354,9 @@ def test_p_int_1_whoever_loses_the_right_to_import_is_not_heard_to_the_end(
     batches = _Paced(*(ImportAccountsRequest(accounts=[one]) for one in rows))
     call = _opened(production, batches, metadata=by_key(key))
     assert eventually(_exists(production, rows[0].username))
-    with service_accounts(production) as store:
-        store.revoke_key(key_id, now=production.clock())
+    administrator, _ = issue_api_key(production, "authsvc.services.write")
+    request = RevokeApiKeyRequest(key_id=key_id)
+    production.service_account.RevokeApiKey(request, metadata=by_key(administrator))
 
     batches.go_on.release()
     refusal = refused(lambda: call.result(timeout=20))

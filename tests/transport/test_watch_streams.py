@@ -19,7 +19,7 @@ from tests.transport.calls import (
     path_of,
     refusal_of,
     refused,
-    service_accounts,
+    revoke_api_key,
 )
 from tests.transport.test_limits import value
 from tests.transport.watching import Watcher, is_current, revoking
@@ -107,8 +107,7 @@ def test_p_int_1_a_stream_ends_when_its_key_is_revoked(production: Service) -> N
     watchers = [Watcher(production.token, metadata=by_key(key)) for key in (dead, alive)]
     for watcher in watchers:
         watcher.read()
-    with service_accounts(production) as store:
-        store.revoke_key(key_id, now=production.clock())
+    revoke_api_key(production, key_id)
     production.app.watching.streams.check_callers()
 
     refusal = refused(lambda: watchers[0].read_until(lambda _: False))

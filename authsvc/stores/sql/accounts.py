@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, Addressee, EndTokens
@@ -33,6 +33,13 @@ from authsvc.verify.revocations import RevocationKind
 
 _ADDRESS_KEYS = {"email_key", "phone_number"}
 """What an account's addresses stand in; a change that sets one names another address."""
+
+
+# Built once: a login asks one of them, and to build it takes longer than to answer it.
+_BY_USERNAME = select(accounts).where(accounts.c.username_key == bindparam("key"))
+_BY_ADDRESS = select(accounts).where(
+    accounts.c.verified_email_key == bindparam("key"), accounts.c.email_verified
+)
 
 
 class SqlAccountStore:
@@ -69,20 +76,9 @@ class SqlAccountStore:
 
     def find_by_identifier(self, identifier: str) -> Account | None:
         """Give the account of a user name or an address; see `AccountStore.find_by_identifier`."""
-        columns = accounts.c
+        query = _BY_ADDRESS if is_address(identifier) else _BY_USERNAME
         with read(self._engine) as connection:
-            if is_address(identifier):
-                named = and_(
-                    columns.verified_email_key == name_key(identifier), columns.email_verified
-                )
-            else:
-                named = columns.username_key == name_key(identifier)
-            row = connection.execute(
-                select(accounts)
-                .where(named)
-                .order_by(columns.email_time, columns.account_id)
-                .limit(1)
-            ).first()
+            row = connection.execute(query, {"key": name_key(identifier)}).first()
         return None if row is None else account_from(row)
 
     def find_addressee(

@@ -42,9 +42,9 @@ class SqlHashKindStore:
 def announce_within(connection: Connection, kinds: Iterable[HashKind], *, now: datetime) -> None:
     """Keep kinds as part of a transaction that writes what is missing.
 
-    Until it ends, `purge` takes none of them away.
+    Until it ends, `purge` takes none of them away, and no other announces any.
     """
-    query = select(hash_kinds).with_for_update(read=True)
+    query = select(hash_kinds).order_by(hash_kinds.c.family).with_for_update()
     kept = {row.family: row.work for row in connection.execute(query)}
     for family, work in sorted(_greatest(kinds).items()):
         values = {"work": work, "announce_time": now}
@@ -58,7 +58,9 @@ def announce_within(connection: Connection, kinds: Iterable[HashKind], *, now: d
 def _purge(connection: Connection, before: datetime) -> None:
     old = hash_kinds.c.announce_time < before
     # Locked first and looked at afterwards: no import can lie between.
-    for kind in connection.execute(select(hash_kinds).where(old).with_for_update()).all():
+    for kind in connection.execute(
+        select(hash_kinds).where(old).order_by(hash_kinds.c.family).with_for_update()
+    ).all():
         this = hash_kinds.c.family == kind.family
         held = select(func.max(accounts.c.hash_work)).where(accounts.c.hash_family == kind.family)
         work = connection.scalar(held)

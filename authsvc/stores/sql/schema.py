@@ -225,9 +225,31 @@ service_accounts = Table(
     "service_accounts",
     metadata,
     Column("name", _identifier(63), primary_key=True),
+    Column("service_account_id", _identifier(36), nullable=False),
     Column("scopes", Json, nullable=False),
+    Column("methods", Json, nullable=False),
+    Column("audiences", Json, nullable=False),
+    Column("public_keys", Json, nullable=False),
     Column("disabled", Boolean, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
     Column("create_time", Moment, nullable=False),
+    Column("update_time", Moment, nullable=False),
+    Index(None, "service_account_id", unique=True),
+    **_MYSQL,
+)
+
+certificate_names = Table(
+    "certificate_names",
+    metadata,
+    # As bytes: a SPIFFE URI has up to 2,048, which MySQL can't index as text.
+    Column("name", _exact_bytes(2048), primary_key=True),
+    Column(
+        "service_account",
+        _identifier(63),
+        ForeignKey("service_accounts.name", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Index(None, "service_account"),
     **_MYSQL,
 )
 
@@ -241,10 +263,14 @@ api_keys = Table(
         ForeignKey("service_accounts.name", ondelete="CASCADE"),
         nullable=False,
     ),
+    Column("session_id", _identifier(22), nullable=False),
+    Column("display_name", String(128), nullable=False),
+    Column("scopes", Json, nullable=False),
     Column("secret_hash", _exact_bytes(32), nullable=False),
     Column("create_time", Moment, nullable=False),
     Column("expire_time", Moment),
     Column("revoke_time", Moment),
+    Column("last_use_time", Moment),
     UniqueConstraint("secret_hash"),
     Index(None, "service_account"),
     **_MYSQL,

@@ -1,15 +1,32 @@
-"""Service accounts and their API keys in SQL. Of a key only its hash is kept."""
+"""Service accounts in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.callers import ApiKey, ServiceAccount, ServiceAccountState
-from authsvc.stores.sql.schema import api_keys, service_accounts
+from authsvc.domain.accounts import EndTokens
+from authsvc.domain.api_keys import ApiKey
+from authsvc.domain.identifiers import ServiceAccountId
+from authsvc.domain.revocation import Revocation
+from authsvc.domain.service_accounts import (
+    ServiceAccount,
+    ServiceAccountChange,
+    ServiceAccountState,
+)
+from authsvc.errors import (
+    ApiKeyNotFound,
+    CertificateNameTaken,
+    ServiceAccountNotFound,
+    ServiceNameTaken,
+)
+from authsvc.stores.sql.api_key_rows import api_key_from, api_key_values
+from authsvc.stores.sql.journal import append_within
+from authsvc.stores.sql.schema import api_keys, certificate_names, service_accounts
 from authsvc.stores.sql.transactions import read, write
+from authsvc.verify.revocations import RevocationKind
 
 
 class SqlServiceAccountStore:
@@ -18,61 +35,94 @@ class SqlServiceAccountStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, service_account: ServiceAccount) -> bool:
-        """Keep a new service account; False if the name is taken."""
+    def create(self, service_account: ServiceAccount) -> None:
+        """Keep a new service account; see `ServiceAccountStore.create`."""
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> None:
             try:
-                connection.execute(
-                    insert(service_accounts).values(
-                        name=service_account.name,
-                        scopes=service_account.scopes,
-                        disabled=service_account.state is ServiceAccountState.DISABLED,
-                        create_time=service_account.create_time,
-                    )
-                )
+                connection.execute(insert(service_accounts).values(_values(service_account)))
             except IntegrityError:
-                connection.rollback()
-                return False
-            return True
+                raise ServiceNameTaken from None
+            _add_names(connection, service_account.name, service_account.certificate_names)
 
-        return write(self._engine, work)
+        write(self._engine, work)
 
     def find(self, name: str) -> ServiceAccount | None:
-        """Give the service account, or None."""
-        query = select(service_accounts).where(service_accounts.c.name == name)
-        with read(self._engine) as connection:
-            row = connection.execute(query).first()
-        return None if row is None else _service_account(row)
+        """Give the service account of a name, or None."""
+        return self._find(select(service_accounts).where(service_accounts.c.name == name))
 
-    def list(self) -> Sequence[ServiceAccount]:
-        """Give all service accounts, by name."""
-        query = select(service_accounts).order_by(service_accounts.c.name)
-        with read(self._engine) as connection:
-            return [_service_account(row) for row in connection.execute(query)]
+    def find_by_id(self, service_account_id: ServiceAccountId) -> ServiceAccount | None:
+        """Give the service account of an id, or None."""
+        this = service_accounts.c.service_account_id == service_account_id
+        return self._find(select(service_accounts).where(this))
 
-    def add_key(self, key: ApiKey) -> bool:
-        """Keep a new key; False if there is no such service account."""
-        owner = select(service_accounts.c.name).where(
-            service_accounts.c.name == key.service_account
+    def find_by_certificate_name(self, name: str) -> ServiceAccount | None:
+        """Give the service account of a certificate's name, or None; its state is not judged."""
+        columns = certificate_names.c
+        return self._find(
+            select(service_accounts)
+            .join(certificate_names, columns.service_account == service_accounts.c.name)
+            .where(columns.name == name.encode())
         )
 
-        def work(connection: Connection) -> bool:
-            if connection.execute(owner.with_for_update()).first() is None:
-                return False
-            connection.execute(
-                insert(api_keys).values(
-                    key_id=key.key_id,
-                    service_account=key.service_account,
-                    secret_hash=key.secret_hash,
-                    create_time=key.create_time,
-                    expire_time=key.expire_time,
-                    revoke_time=key.revoke_time,
+    def list(self, *, after: str | None, limit: int) -> Sequence[ServiceAccount]:
+        """Give the service accounts whose names come after the given one, by name."""
+        query = select(service_accounts).order_by(service_accounts.c.name).limit(limit)
+        if after is not None:
+            query = query.where(service_accounts.c.name > after)
+        with read(self._engine) as connection:
+            rows = connection.execute(query).all()
+            names = _names_of(connection, [row.name for row in rows])
+        return [_service_account(row, names.get(row.name, ())) for row in rows]
+
+    def change(
+        self,
+        name: str,
+        change: ServiceAccountChange,
+        *,
+        now: datetime,
+        end_tokens: EndTokens | None = None,
+    ) -> tuple[ServiceAccount, Revocation | None]:
+        """Change a service account and end its tokens, atomically."""
+        this = service_accounts.c.name == name
+
+        def work(connection: Connection) -> tuple[ServiceAccount, Revocation | None]:
+            row = _lock(connection, name)
+            values = _changed_values(change) | {"update_time": now}
+            if end_tokens is not None:
+                values["epoch"] = row.epoch + 1
+            connection.execute(update(service_accounts).where(this).values(values))
+            if change.certificate_names is not None:
+                connection.execute(
+                    delete(certificate_names).where(certificate_names.c.service_account == name)
                 )
-            )
-            return True
+                _add_names(connection, name, change.certificate_names)
+            changed = connection.execute(select(service_accounts).where(this)).one()
+            account = _service_account(changed, _names_of(connection, [name]).get(name, ()))
+            if end_tokens is None:
+                return account, None
+            return account, _end_tokens(connection, changed, account.epoch, end_tokens, now)
 
         return write(self._engine, work)
+
+    def delete(self, name: str, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+        """Remove a service account with its keys and end its tokens, atomically."""
+
+        def work(connection: Connection) -> Revocation:
+            row = _lock(connection, name)
+            connection.execute(delete(service_accounts).where(service_accounts.c.name == name))
+            return _end_tokens(connection, row, row.epoch + 1, end_tokens, now)
+
+        return write(self._engine, work)
+
+    def add_key(self, key: ApiKey) -> None:
+        """Keep a new key; see `ServiceAccountStore.add_key`."""
+
+        def work(connection: Connection) -> None:
+            _lock(connection, key.service_account)
+            connection.execute(insert(api_keys).values(api_key_values(key)))
+
+        write(self._engine, work)
 
     def list_keys(self, service_account: str) -> Sequence[ApiKey]:
         """Give the keys of a service account, oldest first, also those that have ended."""
@@ -82,19 +132,27 @@ class SqlServiceAccountStore:
             .order_by(api_keys.c.create_time, api_keys.c.key_id)
         )
         with read(self._engine) as connection:
-            return [_api_key(row) for row in connection.execute(query)]
+            return [api_key_from(row) for row in connection.execute(query)]
 
-    def revoke_key(self, key_id: str, *, now: datetime) -> bool:
-        """End a key; False if there is none. The first revocation's time stays."""
+    def revoke_key(self, key_id: str, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+        """End a key and its session, atomically. The first revocation's time stays."""
         this = api_keys.c.key_id == key_id
 
-        def work(connection: Connection) -> bool:
-            connection.execute(
-                update(api_keys)
-                .where(this, api_keys.c.revoke_time.is_(None))
-                .values(revoke_time=now)
+        def work(connection: Connection) -> Revocation:
+            row = connection.execute(select(api_keys).where(this).with_for_update()).first()
+            if row is None:
+                raise ApiKeyNotFound
+            if row.revoke_time is None:
+                connection.execute(update(api_keys).where(this).values(revoke_time=now))
+            (revocation,) = append_within(
+                connection,
+                RevocationKind.SESSION,
+                [row.session_id],
+                reason=end_tokens.reason,
+                now=now,
+                remember_until=end_tokens.remember_until,
             )
-            return connection.execute(select(api_keys.c.key_id).where(this)).first() is not None
+            return revocation
 
         return write(self._engine, work)
 
@@ -108,24 +166,123 @@ class SqlServiceAccountStore:
             owner = connection.execute(
                 select(service_accounts).where(service_accounts.c.name == key.service_account)
             ).first()
-        return None if owner is None else (_service_account(owner), _api_key(key))
+            names = _names_of(connection, [key.service_account])
+        if owner is None:
+            return None
+        return _service_account(owner, names.get(owner.name, ())), api_key_from(key)
+
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Write down when keys were last used; a time never goes back."""
+        columns = api_keys.c
+
+        def work(connection: Connection) -> None:
+            for key_id, moment in sorted(
+                uses.items()
+            ):  # in one order, so that none waits in a ring
+                is_later = or_(columns.last_use_time.is_(None), columns.last_use_time < moment)
+                connection.execute(
+                    update(api_keys)
+                    .where(columns.key_id == key_id, is_later)
+                    .values(last_use_time=moment)
+                )
+
+        if uses:
+            write(self._engine, work)
+
+    def _find(self, query: Select[Any]) -> ServiceAccount | None:
+        with read(self._engine) as connection:
+            row = connection.execute(query).first()
+            if row is None:
+                return None
+            return _service_account(row, _names_of(connection, [row.name]).get(row.name, ()))
 
 
-def _service_account(row: Row[Any]) -> ServiceAccount:
+def _lock(connection: Connection, name: str) -> Row[Any]:
+    row = connection.execute(
+        select(service_accounts).where(service_accounts.c.name == name).with_for_update()
+    ).first()
+    if row is None:
+        raise ServiceAccountNotFound(name)
+    return row
+
+
+def _end_tokens(
+    connection: Connection, row: Row[Any], epoch: int, end_tokens: EndTokens, now: datetime
+) -> Revocation:
+    (revocation,) = append_within(
+        connection,
+        RevocationKind.ACCOUNT,  # to those who follow the feed, a subject like any other
+        [row.service_account_id],
+        epoch=epoch,
+        reason=end_tokens.reason,
+        now=now,
+        remember_until=end_tokens.remember_until,
+    )
+    return revocation
+
+
+def _add_names(connection: Connection, service_account: str, names: Sequence[str]) -> None:
+    if not names:
+        return
+    rows = [{"name": name.encode(), "service_account": service_account} for name in names]
+    try:
+        connection.execute(insert(certificate_names), rows)
+    except IntegrityError:
+        raise CertificateNameTaken from None
+
+
+def _names_of(
+    connection: Connection, service_accounts_: Sequence[str]
+) -> Mapping[str, tuple[str, ...]]:
+    columns = certificate_names.c
+    query = (
+        select(columns.service_account, columns.name)
+        .where(columns.service_account.in_(service_accounts_))
+        .order_by(columns.name)
+    )
+    names: dict[str, tuple[str, ...]] = {}
+    for service_account, name in connection.execute(query):
+        names[service_account] = (*names.get(service_account, ()), name.decode())
+    return names
+
+
+def _values(account: ServiceAccount) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "service_account_id": account.service_account_id,
+        "scopes": account.scopes,
+        "methods": account.methods,
+        "audiences": account.audiences,
+        "public_keys": account.public_keys,
+        "disabled": account.state is ServiceAccountState.DISABLED,
+        "epoch": account.epoch,
+        "create_time": account.create_time,
+        "update_time": account.update_time,
+    }
+
+
+def _changed_values(change: ServiceAccountChange) -> dict[str, Any]:
+    named = {
+        "scopes": change.scopes,
+        "methods": change.methods,
+        "audiences": change.audiences,
+        "public_keys": change.public_keys,
+        "disabled": None if change.state is None else change.state is ServiceAccountState.DISABLED,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _service_account(row: Row[Any], names: tuple[str, ...]) -> ServiceAccount:
     return ServiceAccount(
+        service_account_id=row.service_account_id,
         name=row.name,
         scopes=tuple(row.scopes),
+        methods=tuple(row.methods),
+        audiences=tuple(row.audiences),
+        certificate_names=names,
+        public_keys=tuple(row.public_keys),
         state=ServiceAccountState.DISABLED if row.disabled else ServiceAccountState.ACTIVE,
+        epoch=row.epoch,
         create_time=row.create_time,
-    )
-
-
-def _api_key(row: Row[Any]) -> ApiKey:
-    return ApiKey(
-        key_id=row.key_id,
-        service_account=row.service_account,
-        secret_hash=row.secret_hash,
-        create_time=row.create_time,
-        expire_time=row.expire_time,
-        revoke_time=row.revoke_time,
+        update_time=row.update_time,
     )

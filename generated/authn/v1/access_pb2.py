@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61uthn/v1/access.proto\x12\x08\x61uthn.v1\x1a google/protobuf/descriptor.proto\"K\n\x06\x41\x63\x63\x65ss\x12+\n\x05level\x18\x01 \x01(\x0e\x32\x15.authn.v1.AccessLevelR\x05level\x12\x14\n\x05scope\x18\x02 \x01(\tR\x05scope*\x90\x01\n\x0b\x41\x63\x63\x65ssLevel\x12\x1c\n\x18\x41\x43\x43\x45SS_LEVEL_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43\x43\x45SS_LEVEL_PUBLIC\x10\x01\x12\x18\n\x14\x41\x43\x43\x45SS_LEVEL_ACCOUNT\x10\x02\x12\x18\n\x14\x41\x43\x43\x45SS_LEVEL_SERVICE\x10\x03\x12\x16\n\x12\x41\x43\x43\x45SS_LEVEL_ADMIN\x10\x04:M\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x10.authn.v1.AccessR\x06\x61\x63\x63\x65ss\x88\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61uthn/v1/access.proto\x12\x08\x61uthn.v1\x1a google/protobuf/descriptor.proto\"t\n\x06\x41\x63\x63\x65ss\x12+\n\x05level\x18\x01 \x01(\x0e\x32\x15.authn.v1.AccessLevelR\x05level\x12\x14\n\x05scope\x18\x02 \x01(\tR\x05scope\x12\'\n\x0f\x61ssertion_field\x18\x03 \x01(\tR\x0e\x61ssertionField*\x90\x01\n\x0b\x41\x63\x63\x65ssLevel\x12\x1c\n\x18\x41\x43\x43\x45SS_LEVEL_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43\x43\x45SS_LEVEL_PUBLIC\x10\x01\x12\x18\n\x14\x41\x43\x43\x45SS_LEVEL_ACCOUNT\x10\x02\x12\x18\n\x14\x41\x43\x43\x45SS_LEVEL_SERVICE\x10\x03\x12\x16\n\x12\x41\x43\x43\x45SS_LEVEL_ADMIN\x10\x04:M\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x10.authn.v1.AccessR\x06\x61\x63\x63\x65ss\x88\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authn.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESSLEVEL']._serialized_start=147
-  _globals['_ACCESSLEVEL']._serialized_end=291
+  _globals['_ACCESSLEVEL']._serialized_start=188
+  _globals['_ACCESSLEVEL']._serialized_end=332
   _globals['_ACCESS']._serialized_start=69
-  _globals['_ACCESS']._serialized_end=144
+  _globals['_ACCESS']._serialized_end=185
 # @@protoc_insertion_point(module_scope)

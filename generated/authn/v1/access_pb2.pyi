@@ -59,21 +59,27 @@ class Access(_message.Message):
 
     LEVEL_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    ASSERTION_FIELD_FIELD_NUMBER: _builtins.int
     level: Global___AccessLevel.ValueType
     """Who may call the method."""
     scope: _builtins.str
     """The scope that the caller must hold. Required for SERVICE and ADMIN. For ACCOUNT it is the
     scope that lets a caller act on accounts other than its own; empty means that nobody may.
     """
+    assertion_field: _builtins.str
+    """The field of the request that may hold a client assertion (RFC 7523), by which the calling
+    service proves itself as it would by metadata; empty if there is none.
+    """
     def __init__(
         self,
         *,
         level: Global___AccessLevel.ValueType = ...,
         scope: _builtins.str = ...,
+        assertion_field: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assertion_field", b"assertion_field", "level", b"level", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ Looking after accounts."""
 
 from authn.v1 import account_import_pb2 as _account_import_pb2
 from authn.v1 import account_pb2 as _account_pb2
+from authn.v1 import factor_pb2 as _factor_pb2
 from authn.v1 import session_pb2 as _session_pb2
 from authn.v1 import token_pb2 as _token_pb2
 from collections import abc as _abc
@@ -489,6 +490,10 @@ class ExportAccountResponse(_message.Message):
     COLLECT_TIME_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    RECOVERY_CODES_LEFT_FIELD_NUMBER: _builtins.int
+    recovery_codes_left: _builtins.int
+    """How many recovery codes are left."""
     @_builtins.property
     def collect_time(self) -> _timestamp_pb2.Timestamp:
         """When the data was collected."""
@@ -501,16 +506,22 @@ class ExportAccountResponse(_message.Message):
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
         """Its open sessions, oldest first, with the devices that opened them."""
 
+    @_builtins.property
+    def factors(self) -> _containers.RepeatedCompositeFieldContainer[_factor_pb2.Factor]:
+        """Its second factors, oldest first, without what they prove themselves with."""
+
     def __init__(
         self,
         *,
         collect_time: _timestamp_pb2.Timestamp | None = ...,
         account: _account_pb2.Account | None = ...,
         sessions: _abc.Iterable[_session_pb2.Session] | None = ...,
+        factors: _abc.Iterable[_factor_pb2.Factor] | None = ...,
+        recovery_codes_left: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time", "sessions", b"sessions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "collect_time", b"collect_time", "factors", b"factors", "recovery_codes_left", b"recovery_codes_left", "sessions", b"sessions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

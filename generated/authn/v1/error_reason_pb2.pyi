@@ -83,7 +83,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: the account has no such second factor, or its enrolment has expired."""
     ERROR_REASON_USERNAME_TAKEN: _ErrorReason.ValueType  # 33
     """ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
-    ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 36
+    ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND: _ErrorReason.ValueType  # 35
+    """NOT_FOUND: no such service account."""
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 36
+    """NOT_FOUND: no such API key."""
+    ERROR_REASON_SERVICE_NAME_TAKEN: _ErrorReason.ValueType  # 37
+    """ALREADY_EXISTS: another service account has this name."""
+    ERROR_REASON_CERTIFICATE_NAME_TAKEN: _ErrorReason.ValueType  # 38
+    """ALREADY_EXISTS: another service account has this name of a certificate."""
+    ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 39
     """OUT_OF_RANGE: the events after the given place are not kept any longer."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
@@ -178,7 +186,15 @@ ERROR_REASON_FACTOR_NOT_FOUND: ErrorReason.ValueType  # 34
 """NOT_FOUND: the account has no such second factor, or its enrolment has expired."""
 ERROR_REASON_USERNAME_TAKEN: ErrorReason.ValueType  # 33
 """ALREADY_EXISTS: another account has this user name, or, in Register, one that looks like it."""
-ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 36
+ERROR_REASON_SERVICE_ACCOUNT_NOT_FOUND: ErrorReason.ValueType  # 35
+"""NOT_FOUND: no such service account."""
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 36
+"""NOT_FOUND: no such API key."""
+ERROR_REASON_SERVICE_NAME_TAKEN: ErrorReason.ValueType  # 37
+"""ALREADY_EXISTS: another service account has this name."""
+ERROR_REASON_CERTIFICATE_NAME_TAKEN: ErrorReason.ValueType  # 38
+"""ALREADY_EXISTS: another service account has this name of a certificate."""
+ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 39
 """OUT_OF_RANGE: the events after the given place are not kept any longer."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""

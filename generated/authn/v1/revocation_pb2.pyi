@@ -29,9 +29,9 @@ class _RevocationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Revoca
     REVOCATION_KIND_TOKEN: _RevocationKind.ValueType  # 1
     """One access token; `subject` is its `jti`."""
     REVOCATION_KIND_SESSION: _RevocationKind.ValueType  # 2
-    """A session with all its tokens; `subject` is its `sid`."""
+    """A session, or an API key, with all its tokens; `subject` is their `sid`."""
     REVOCATION_KIND_ACCOUNT: _RevocationKind.ValueType  # 3
-    """The tokens of an account below an epoch; `subject` is its `sub`."""
+    """The tokens of an account or service account below an epoch; `subject` is its `sub`."""
     REVOCATION_KIND_KEY: _RevocationKind.ValueType  # 4
     """A signing key with all that it signed; `subject` is its `kid`."""
 
@@ -43,9 +43,9 @@ REVOCATION_KIND_UNSPECIFIED: RevocationKind.ValueType  # 0
 REVOCATION_KIND_TOKEN: RevocationKind.ValueType  # 1
 """One access token; `subject` is its `jti`."""
 REVOCATION_KIND_SESSION: RevocationKind.ValueType  # 2
-"""A session with all its tokens; `subject` is its `sid`."""
+"""A session, or an API key, with all its tokens; `subject` is their `sid`."""
 REVOCATION_KIND_ACCOUNT: RevocationKind.ValueType  # 3
-"""The tokens of an account below an epoch; `subject` is its `sub`."""
+"""The tokens of an account or service account below an epoch; `subject` is its `sub`."""
 REVOCATION_KIND_KEY: RevocationKind.ValueType  # 4
 """A signing key with all that it signed; `subject` is its `kid`."""
 Global___RevocationKind: _TypeAlias = RevocationKind  # noqa: Y015

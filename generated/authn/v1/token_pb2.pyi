@@ -88,7 +88,7 @@ class TokenClaims(_message.Message):
     subject: _builtins.str
     """`sub`: the account (`acc_…`) or service account (`svc_…`) that the token speaks for."""
     session_id: _builtins.str
-    """`sid`: the session."""
+    """`sid`: the session; of a service's own tokens the same for all that one API key was used for."""
     token_id: _builtins.str
     """`jti`: the token."""
     client_id: _builtins.str

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TokenServiceStub:
-    """Says what tokens are worth, and ends them.
+    """Says what tokens are worth, ends them, and gives services their own.
     """
 
     def __init__(self, channel):
@@ -55,6 +55,11 @@ class TokenServiceStub:
                 request_serializer=authn_dot_v1_dot_token__service__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_token__service__pb2.RevokeTokenResponse.FromString,
                 _registered_method=True)
+        self.IssueServiceToken = channel.unary_unary(
+                '/authn.v1.TokenService/IssueServiceToken',
+                request_serializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenResponse.FromString,
+                _registered_method=True)
         self.GetJwks = channel.unary_unary(
                 '/authn.v1.TokenService/GetJwks',
                 request_serializer=authn_dot_v1_dot_token__service__pb2.GetJwksRequest.SerializeToString,
@@ -78,7 +83,7 @@ class TokenServiceStub:
 
 
 class TokenServiceServicer:
-    """Says what tokens are worth, and ends them.
+    """Says what tokens are worth, ends them, and gives services their own.
     """
 
     def VerifyToken(self, request, context):
@@ -118,6 +123,21 @@ class TokenServiceServicer:
         issued to, or a caller with the scope `authsvc.sessions.write`, has an effect.
 
         Errors: STORE_UNAVAILABLE: assume that the token is still valid.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueServiceToken(self, request, context):
+        """Issues an access token to the calling service itself (RFC 6749, 4.4): its subject is the service
+        account, it belongs to no session and has no refresh token. The service proves itself by an API
+        key or a client certificate, or by a client assertion in the request; an access token alone is
+        not enough. A token ends with the credential that it was issued for and with every change of
+        the service account. Not idempotent.
+
+        Errors: CALLER_UNAUTHENTICATED; INVALID_AUDIENCE if tokens are not issued for the audience, or
+        not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
+        STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,6 +205,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     request_deserializer=authn_dot_v1_dot_token__service__pb2.RevokeTokenRequest.FromString,
                     response_serializer=authn_dot_v1_dot_token__service__pb2.RevokeTokenResponse.SerializeToString,
             ),
+            'IssueServiceToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueServiceToken,
+                    request_deserializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenResponse.SerializeToString,
+            ),
             'GetJwks': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJwks,
                     request_deserializer=authn_dot_v1_dot_token__service__pb2.GetJwksRequest.FromString,
@@ -214,7 +239,7 @@ def add_TokenServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TokenService:
-    """Says what tokens are worth, and ends them.
+    """Says what tokens are worth, ends them, and gives services their own.
     """
 
     @staticmethod
@@ -315,6 +340,33 @@ class TokenService:
             '/authn.v1.TokenService/RevokeToken',
             authn_dot_v1_dot_token__service__pb2.RevokeTokenRequest.SerializeToString,
             authn_dot_v1_dot_token__service__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueServiceToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.TokenService/IssueServiceToken',
+            authn_dot_v1_dot_token__service__pb2.IssueServiceTokenRequest.SerializeToString,
+            authn_dot_v1_dot_token__service__pb2.IssueServiceTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

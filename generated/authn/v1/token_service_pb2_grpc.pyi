@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TokenServiceStub:
-    """Says what tokens are worth, and ends them."""
+    """Says what tokens are worth, ends them, and gives services their own."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -59,6 +59,17 @@ class TokenServiceStub:
 
     Errors: STORE_UNAVAILABLE: assume that the token is still valid.
     """
+    IssueServiceToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.IssueServiceTokenRequest, _token_service_pb2.IssueServiceTokenResponse]
+    """Issues an access token to the calling service itself (RFC 6749, 4.4): its subject is the service
+    account, it belongs to no session and has no refresh token. The service proves itself by an API
+    key or a client certificate, or by a client assertion in the request; an access token alone is
+    not enough. A token ends with the credential that it was issued for and with every change of
+    the service account. Not idempotent.
+
+    Errors: CALLER_UNAUTHENTICATED; INVALID_AUDIENCE if tokens are not issued for the audience, or
+    not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
+    STORE_UNAVAILABLE.
+    """
     GetJwks: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.GetJwksRequest, _token_service_pb2.GetJwksResponse]
     """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
     WatchRevocations: _grpc.UnaryStreamMultiCallable[_token_service_pb2.WatchRevocationsRequest, _token_service_pb2.WatchRevocationsResponse]
@@ -84,7 +95,7 @@ class TokenServiceStub:
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
-    """Says what tokens are worth, and ends them."""
+    """Says what tokens are worth, ends them, and gives services their own."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     VerifyToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokenRequest, _token_service_pb2.VerifyTokenResponse]  # type: ignore[assignment]
@@ -113,6 +124,17 @@ class TokenServiceAsyncStub(TokenServiceStub):
 
     Errors: STORE_UNAVAILABLE: assume that the token is still valid.
     """
+    IssueServiceToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.IssueServiceTokenRequest, _token_service_pb2.IssueServiceTokenResponse]  # type: ignore[assignment]
+    """Issues an access token to the calling service itself (RFC 6749, 4.4): its subject is the service
+    account, it belongs to no session and has no refresh token. The service proves itself by an API
+    key or a client certificate, or by a client assertion in the request; an access token alone is
+    not enough. A token ends with the credential that it was issued for and with every change of
+    the service account. Not idempotent.
+
+    Errors: CALLER_UNAUTHENTICATED; INVALID_AUDIENCE if tokens are not issued for the audience, or
+    not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
+    STORE_UNAVAILABLE.
+    """
     GetJwks: _aio.UnaryUnaryMultiCallable[_token_service_pb2.GetJwksRequest, _token_service_pb2.GetJwksResponse]  # type: ignore[assignment]
     """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
     WatchRevocations: _aio.UnaryStreamMultiCallable[_token_service_pb2.WatchRevocationsRequest, _token_service_pb2.WatchRevocationsResponse]  # type: ignore[assignment]
@@ -137,7 +159,7 @@ class TokenServiceAsyncStub(TokenServiceStub):
     """
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Says what tokens are worth, and ends them."""
+    """Says what tokens are worth, ends them, and gives services their own."""
 
     @_abc_1.abstractmethod
     def VerifyToken(
@@ -187,6 +209,23 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         issued to, or a caller with the scope `authsvc.sessions.write`, has an effect.
 
         Errors: STORE_UNAVAILABLE: assume that the token is still valid.
+        """
+
+    @_abc_1.abstractmethod
+    def IssueServiceToken(
+        self,
+        request: _token_service_pb2.IssueServiceTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.IssueServiceTokenResponse, _abc.Awaitable[_token_service_pb2.IssueServiceTokenResponse]]:
+        """Issues an access token to the calling service itself (RFC 6749, 4.4): its subject is the service
+        account, it belongs to no session and has no refresh token. The service proves itself by an API
+        key or a client certificate, or by a client assertion in the request; an access token alone is
+        not enough. A token ends with the credential that it was issued for and with every change of
+        the service account. Not idempotent.
+
+        Errors: CALLER_UNAUTHENTICATED; INVALID_AUDIENCE if tokens are not issued for the audience, or
+        not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
+        STORE_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,128 @@
+"""What all parts stand on: stores, keys, the fence between them, and where events go."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from authsvc import policies, recording
+from authsvc.config import Config, ConfigurationError
+from authsvc.configuration_values import decode_master_key
+from authsvc.domain.clock import Clock
+from authsvc.domain.events import EventSink
+from authsvc.domain.fence import FenceKeeper
+from authsvc.domain.keys import Keys
+from authsvc.domain.revocation import CLOCK_BOUND
+from authsvc.metrics import Metrics
+from authsvc.own_secrets import own_secret
+from authsvc.recording import Recording
+from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
+from authsvc.stores.redis.connection import RedisConnection
+from authsvc.stores.redis.fence import RedisFence
+from authsvc.stores.redis.marks import RedisRevocationMarks
+from authsvc.stores.redis.sessions import RedisSessionStore
+from authsvc.stores.sql.accounts import SqlAccountStore
+from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.journal import SqlRevocationJournal
+from authsvc.stores.sql.keys import SqlKeyStore
+from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.peppers import SqlPeppers
+from authsvc.stores.sql.sealing import Sealer
+from authsvc.stores.sql.settings import SqlSettings
+from authsvc.transport.server import SERVICES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """The parts, of which each knows only those that it needs."""
+
+    config: Config
+    clock: Clock
+    metrics: Metrics
+    record: EventSink
+    recorded: Recording
+    engine: Engine
+    sealer: Sealer
+    settings: SqlSettings
+    accounts: SqlAccountStore
+    journal: SqlRevocationJournal
+    redis: RedisConnection
+    marks: RedisRevocationMarks
+    sessions: RedisSessionStore
+    keys: Keys
+    fence: FenceKeeper
+    stores: ExitStack
+    """Closes all stores."""
+
+    def secret(self, name: str) -> bytes:
+        """Give a secret of the service's own: 32 bytes, the same to every worker.
+
+        Raises:
+            ConfigurationError: It was sealed under another master key.
+
+        """
+        return own_secret(self.settings, name)
+
+
+def lay(config: Config, clock: Clock) -> Foundation:
+    """Lay it.
+
+    Raises:
+        StoreUnavailable: SQL does not answer.
+        ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
+            another master key, a pepper is not the one of stored hashes, or the list of
+            breached passwords can't be read.
+
+    """
+    metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
+    engine = connect(config.sql_url())
+    if not is_current(engine):
+        raise ConfigurationError(SCHEMA_FAULT)
+    _check_password_settings(config, SqlPeppers(engine))
+    sealer = Sealer(decode_master_key(policies.required(config.master_key)))
+    settings, journal = SqlSettings(engine, sealer), SqlRevocationJournal(engine)
+    keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=clock)
+    recorded = recording.put_together(engine, settings, metrics=metrics, clock=clock)
+    redis = RedisConnection(policies.required(config.redis_url))
+    stores = ExitStack()
+    stores.callback(engine.dispose)
+    stores.callback(redis.close)
+    marks = RedisRevocationMarks(redis)
+    fence = FenceKeeper(
+        source=settings,
+        journal=journal,
+        marks=marks,
+        fenced=RedisFence(redis),
+        reload_keys=keys.reload,
+        clock=clock,
+    )
+    redis.on_distrust = fence.restore
+    return Foundation(
+        config=config,
+        clock=clock,
+        metrics=metrics,
+        record=recorded.record,
+        recorded=recorded,
+        engine=engine,
+        sealer=sealer,
+        settings=settings,
+        accounts=SqlAccountStore(engine),
+        journal=journal,
+        redis=redis,
+        marks=marks,
+        sessions=RedisSessionStore(
+            redis,
+            grace=config.refresh_grace,
+            mark_lifetime=config.access_token_lifetime + config.clock_leeway + CLOCK_BOUND,
+        ),
+        keys=keys,
+        fence=fence,
+        stores=stores,
+    )
+
+
+def _check_password_settings(config: Config, store: SqlPeppers) -> None:
+    peppers = policies.peppers(config)
+    store.remember(peppers.keys)
+    if faults := [*breach_list_faults(config), *pepper_faults(store, peppers)]:
+        raise ConfigurationError(*faults)

@@ -1,0 +1,101 @@
+"""`authsvc services` in the database, in this process: only the first caller needs a new one."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from authn.v1.token_service_pb2 import GetJwksRequest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from authsvc.cli import app
+from authsvc.stores.sql import migrate
+from authsvc.stores.sql.engine import connect
+from tests.callers import make_caller, service_token
+from tests.porch.processes import eventually
+from tests.service import Service, bearer, running
+from tests.stores.hot.servers import valkey
+from tests.transport.calls import outcome
+from tests.verify.minting import JWKS
+
+
+@pytest.fixture(name="data")
+def _data(tmp_path: Path) -> Path:
+    """A directory with a migrated database."""
+    engine = connect(f"sqlite:///{tmp_path}/authsvc.db")
+    migrate.upgrade(engine)
+    engine.dispose()
+    return tmp_path
+
+
+def services(data: Path, *arguments: str) -> Result:
+    """Run a command of the group."""
+    return CliRunner().invoke(app, ["services", *arguments, "--data", str(data)])
+
+
+def test_p_int_1_a_service_is_made_with_lists_and_they_are_checked(data: Path) -> None:
+    without = services(data, "create", "orders")
+    wrong = services(data, "create", "o", "--method", "x", "--audience", "a")
+    reserved = services(data, "create", "dev", "--method", "*", "--audience", "*")
+
+    assert (without.exit_code, wrong.exit_code, reserved.exit_code) == (2, 1, 1)
+    assert "--method" in without.stderr
+    assert "methods[0]" in wrong.stderr
+    assert "name: This name stands for no service." in reserved.stderr
+
+
+def test_a_service_is_looked_after_from_its_first_day_to_its_last(data: Path) -> None:
+    jwk = data / "key.json"
+    jwk.write_text(json.dumps(JWKS["EdDSA"]))
+    for step in (
+        ("create", "orders", "--method", "*", "--audience", "*", "--public-key", str(jwk)),
+        ("allow", "orders", "--scope", "a", "--certificate-name", "spiffe://corp.example/orders"),
+        ("create-key", "orders", "--scope", "a", "--lifetime", "90d", "--display-name", "ci"),
+        ("disable", "orders"),
+    ):
+        assert services(data, *step).exit_code == 0
+
+    shown = json.loads(services(data, "show", "orders", "--json").stdout)
+    (key,) = json.loads(services(data, "list-keys", "orders", "--json").stdout)
+    assert (shown["state"], shown["scopes"], shown["methods"]) == ("DISABLED", "a", "*")
+    assert shown["certificate_names"] == "spiffe://corp.example/orders"
+    assert shown["public_keys"] == JWKS["EdDSA"]["kid"]
+    assert (key["display_name"], key["scopes"]) == ("ci", "a")
+    assert services(data, "enable", "orders").exit_code == 0
+    assert "service_account.deleted svc_" in services(data, "delete", "orders", "--yes").stderr
+    assert "There is no such service" in services(data, "show", "orders").stderr
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"kty": 1}', '{"kty": "oct", "k": "AA"}'])
+def test_a_file_that_holds_no_public_key_is_refused(content: str, data: Path) -> None:
+    jwk = data / "key.json"
+    jwk.write_text(content)
+    lists = ("--method", "*", "--audience", "*", "--public-key", str(jwk))
+
+    assert services(data, "create", "orders", *lists).exit_code == 1
+    assert services(data, "show", "orders").exit_code == 1
+
+
+@pytest.fixture(name="served", scope="module")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    data = Path(tmp_path_factory.mktemp("served"))
+    with valkey() as redis, running(data=data, redis_url=redis.url) as service:
+        yield service
+
+
+def test_p_int_1_servers_that_run_hear_of_what_the_command_ended(served: Service) -> None:
+    data = served.app.config.data
+    by_key, by_name = make_caller(served), make_caller(served)
+    token = service_token(served, by_key.metadata).access_token
+
+    def answer(metadata: tuple[tuple[str, str], ...]) -> str:
+        return outcome(lambda: served.token.GetJwks(GetJwksRequest(), metadata=metadata))
+
+    used = (by_key.metadata, by_name.metadata, bearer(token))
+    assert [answer(metadata) for metadata in used] == ["OK"] * 3
+    assert services(data, "revoke-key", by_key.key_id).exit_code == 0
+    assert services(data, "disable", by_name.name).exit_code == 0
+
+    expected = ["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED", "TOKEN_INACTIVE"]
+    assert eventually(lambda: [answer(metadata) for metadata in used] == expected)
