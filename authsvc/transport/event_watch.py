@@ -52,6 +52,7 @@ class EventWatch:
 
         """
         watcher = _Watcher(stream, wanted, self._reader.place(after))
+        watcher.tell(WatchEventsResponse(sequence=watcher.sequence))
         with self._changing:
             self._watchers[watcher] = None
         stream.on_over(lambda: self._leave(watcher))

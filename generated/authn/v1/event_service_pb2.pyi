@@ -159,8 +159,8 @@ class WatchEventsResponse(_message.Message):
     """The place up to which all that was asked for has been told; where to go on from."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
-        """The events, in order; none if this is only a sign of life, which comes every 10 s when all is
-        quiet.
+        """The events, in order; none in the first response, which comes at once, and in signs of life,
+        which come every 10 s when all is quiet.
         """
 
     def __init__(
