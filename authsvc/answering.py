@@ -20,6 +20,7 @@ from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
+from authsvc.transport.event_service import EventService
 from authsvc.transport.factor_service import FactorService
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -86,6 +87,9 @@ def servicers(base: Foundation, parts: Parts) -> Servicers:
             KeyAdministration(keys=base.keys, fence=base.fence, revoker=revoker, record=record)
         ),
         service_account=ServiceAccountService(parts.services.directory, page_key=page_key),
+        event=EventService(
+            reader=base.recorded.reader, watch=parts.watching.events, page_key=page_key
+        ),
         health=parts.watching.health,
     )
 

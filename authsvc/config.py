@@ -164,6 +164,12 @@ class Config(BaseSettings, CredentialSettings, PortSettings):
         description="Key that seals secrets at rest: 32 random bytes in base64 or hex. Required in "
         "production; dev mode makes one in the data directory.",
     )
+    event_retention: Duration = Field(
+        default=90 * _DAY,
+        ge=_DAY,
+        le=3650 * _DAY,
+        description="How long security events are kept.",
+    )
     require_caller: bool = Field(
         default=True,
         description="Whether every call needs an authenticated calling service. The default is "

@@ -23,6 +23,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "authn.v1.SessionService": _SQL | _REDIS,
     "authn.v1.AccountService": _SQL,
     "authn.v1.FactorService": _SQL | _REDIS,
+    "authn.v1.EventService": _SQL,
     "authn.v1.KeyService": _SQL | _REDIS,
     "authn.v1.ServiceAccountService": _SQL | _REDIS,
     "grpc.health.v1.Health": frozenset(),

@@ -16,7 +16,8 @@ The tree, whose root one may catch::
     ├── InvalidCode             ├── ApiKeyNotFound
     ├── InvalidFactor           ├── ServiceNameTaken
     ├── InvalidChallenge        └── CertificateNameTaken
-    └── InsufficientUserAuthentication
+    ├── InsufficientUserAuthentication
+    └── EventsForgotten
 
 The text of an error is for the log. What a caller is told stands in ``transport/status.py``.
 """
@@ -186,6 +187,10 @@ class ServiceNameTaken(AuthError):
 
 class CertificateNameTaken(AuthError):
     """Another service account has this name of a certificate."""
+
+
+class EventsForgotten(AuthError):
+    """The events after a place are not kept any longer, or never were here."""
 
 
 class RetryableError(AuthError):

@@ -7,12 +7,12 @@ from authsvc.metrics import Metrics
 _log = telemetry.get_logger("authsvc.events")
 
 
-def record_event(metrics: Metrics, event: Event) -> None:
+def tell_event(metrics: Metrics, event: Event) -> None:
     """Write a security event to the log, once, and count it."""
     outcome = "success" if event.succeeded else "failure"
-    metrics.count_event(event.type.value, outcome)
+    metrics.count_event(event.type, outcome)
     _log.info(
-        event.type.value,
+        event.type,
         outcome=outcome,
         actor=event.actor,
         peer=event.peer,

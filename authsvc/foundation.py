@@ -2,11 +2,10 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import Engine
 
-from authsvc import policies
+from authsvc import policies, recording
 from authsvc.config import Config, ConfigurationError
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.clock import Clock
@@ -14,9 +13,9 @@ from authsvc.domain.events import EventSink
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.keys import Keys
 from authsvc.domain.revocation import CLOCK_BOUND
-from authsvc.event_log import record_event
 from authsvc.metrics import Metrics
 from authsvc.own_secrets import own_secret
+from authsvc.recording import Recording
 from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
@@ -41,6 +40,7 @@ class Foundation:
     clock: Clock
     metrics: Metrics
     record: EventSink
+    recorded: Recording
     engine: Engine
     sealer: Sealer
     settings: SqlSettings
@@ -82,6 +82,7 @@ def lay(config: Config, clock: Clock) -> Foundation:
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings, journal = SqlSettings(engine, sealer), SqlRevocationJournal(engine)
     keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=clock)
+    recorded = recording.put_together(engine, settings, metrics=metrics, clock=clock)
     redis = RedisConnection(policies.required(config.redis_url))
     stores = ExitStack()
     stores.callback(engine.dispose)
@@ -100,7 +101,8 @@ def lay(config: Config, clock: Clock) -> Foundation:
         config=config,
         clock=clock,
         metrics=metrics,
-        record=partial(record_event, metrics),
+        record=recorded.record,
+        recorded=recorded,
         engine=engine,
         sealer=sealer,
         settings=settings,

@@ -51,6 +51,7 @@ def _housekeeping(base: Foundation, parts: Parts, attempting: Attempting) -> Cal
         base.keys.rotate_if_due()
         base.keys.forget_expired()
         base.journal.purge(now)
+        base.recorded.store.purge(older_than=now - base.config.event_retention)
         attempting.forget_old()
         parts.factors.totp_store.purge(now)
         parts.proving.codes.purge()

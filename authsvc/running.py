@@ -76,7 +76,7 @@ class App:
             self.revoking.follower.sign_off()
         self.watching.end_streams()
         self.server.stop(grace).wait()
-        self.watching.revocations.close()
+        self.watching.close()
         self.passwords.close()
         self.stores.close()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from authsvc.domain.replica import RevocationReplica
 from authsvc.duties import Duty
 from authsvc.foundation import Foundation
+from authsvc.transport.event_watch import EventWatch
 from authsvc.transport.health import Health
 from authsvc.transport.key_watch import KeyWatch
 from authsvc.transport.revocation_watch import RevocationWatch
@@ -18,6 +19,7 @@ class Watching:
 
     revocations: RevocationWatch
     keys: KeyWatch
+    events: EventWatch
     streams: Streams
     health: Health
 
@@ -26,10 +28,16 @@ class Watching:
         return (
             Duty("signs of life", self.revocations.give_sign_of_life, every=0.5),
             Duty("keys for watchers", self.keys.tell, every=4),
+            Duty("events for watchers", self.events.tell, every=0.25),
             Duty("slow readers", self.streams.look_after, every=0.25),
             Duty("slow readers of health", self.health.streams.look_after, every=0.25),
             Duty("callers of streams", self.streams.check_callers, every=10),
         )
+
+    def close(self) -> None:
+        """Read nothing more for watchers."""
+        self.revocations.close()
+        self.events.close()
 
     def end_streams(self) -> None:
         """End every stream, which would else hold up the end of the server."""
@@ -49,6 +57,7 @@ def put_together(base: Foundation, *, replica: RevocationReplica) -> Watching:
             clock=base.clock,
         ),
         keys=key_watch,
+        events=EventWatch(base.recorded.reader),
         streams=Streams(count=base.metrics.count),
         health=Health(),
     )

@@ -20,6 +20,7 @@ from authn.v1.auth_service_pb2 import (
     StartVerificationRequest,
 )
 from authn.v1.auth_service_pb2_grpc import AuthServiceStub
+from authn.v1.event_service_pb2_grpc import EventServiceStub
 from authn.v1.factor_service_pb2_grpc import FactorServiceStub
 from authn.v1.key_service_pb2_grpc import KeyServiceStub
 from authn.v1.service_account_service_pb2_grpc import ServiceAccountServiceStub
@@ -39,6 +40,7 @@ from authsvc.system_clock import steady_clock
 from tests.authenticator import RP_ID
 
 PASSWORD = "violet kettle orbits 47 moons"
+MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 CHEAPEST = {"argon2_time_cost": 1, "argon2_memory_cost_kib": 8, "argon2_parallelism": 1}
 """Only for tests."""
 
@@ -69,6 +71,7 @@ class Service:
     account: AccountServiceStub
     factor: FactorServiceStub
     key: KeyServiceStub
+    event: EventServiceStub
     service_account: ServiceAccountServiceStub
 
     def register(self, **fields: Any) -> RegisterResponse:
@@ -98,7 +101,7 @@ def running(
         "data": data,
         "redis_url": redis_url,
         "database_url": database_url,
-        "master_key": base64.b64encode(bytes(range(32))).decode(),
+        "master_key": MASTER_KEY,
         "webauthn_rp_id": RP_ID,
         "read_lease": timedelta(seconds=0.5),
         **CHEAPEST,
@@ -125,6 +128,7 @@ def running(
                 account=AccountServiceStub(channel),
                 factor=FactorServiceStub(channel),
                 key=KeyServiceStub(channel),
+                event=EventServiceStub(channel),
                 service_account=ServiceAccountServiceStub(channel),
             )
     finally:

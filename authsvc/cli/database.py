@@ -62,7 +62,7 @@ def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory",
 
 def _print_event(event: "Event") -> None:
     """Leave a trace of the act for whoever keeps what commands print."""
-    typer.echo(f"{event.type.value} {event.subject}", err=True)
+    typer.echo(f"{event.type} {event.subject}", err=True)
 
 
 def validate_typed(request: "Message") -> None:

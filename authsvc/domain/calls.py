@@ -30,6 +30,8 @@ class Call:
     """The address that the call came from, without the port."""
     time_left: Callable[[], timedelta]
     """How long an answer is of use; may be negative."""
+    correlation_id: str = ""
+    """Tells it apart in logs, and ties together what came of it."""
     claims: Claims | None = None
     """Of the account's access token that came along, checked and active."""
     service: CallingService | None = None
@@ -58,6 +60,7 @@ class Call:
             session_id=session_id,
             succeeded=not failure,
             reason=failure or note,
+            correlation_id=self.correlation_id,
         )
 
     def origin(self, ip_address: str) -> str:

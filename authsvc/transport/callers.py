@@ -72,6 +72,7 @@ class Callers:
         metadata: Mapping[str, str],
         *,
         time_left: Callable[[], timedelta],
+        correlation_id: str = "",
         certificate: ClientCertificate | None = None,
         assertion: str = "",
     ) -> tuple[Call, bool]:
@@ -106,6 +107,7 @@ class Callers:
             client_scopes=scopes,
             peer=address,
             time_left=time_left,
+            correlation_id=correlation_id,
             claims=claims,
             service=service,
         )

@@ -218,6 +218,7 @@ class CallInterceptor(grpc.ServerInterceptor):
             context.peer(),
             metadata,
             time_left=time_left(context),
+            correlation_id=correlation_id,
             certificate=self._certificate(context),
             assertion=rule.assertion(request),
         )

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from authn.v1.account_pb2 import Account as AccountMessage
 from authn.v1.account_pb2 import AccountState as AccountStateMessage
 from authn.v1.auth_service_pb2 import MfaChallenge as MfaChallengeMessage
+from authn.v1.event_pb2 import Event as EventMessage
+from authn.v1.event_pb2 import EventOutcome
 from authn.v1.factor_pb2 import Factor as FactorMessage
 from authn.v1.factor_pb2 import FactorType as FactorTypeMessage
 from authn.v1.key_pb2 import Key as KeyMessage
@@ -22,6 +24,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc.domain.accounts import Account, AccountState
 from authsvc.domain.api_keys import ApiKey
+from authsvc.domain.events import KeptEvent
 from authsvc.domain.factors import Factor, FactorType
 from authsvc.domain.grants import Tokens
 from authsvc.domain.keys import KeyStanding, KeyState
@@ -253,4 +256,23 @@ def revocation_message(revocation: Revocation) -> RevocationMessage:
         subject=revocation.subject,
         epoch=revocation.epoch,
         forget_time=timestamp(revocation.remember_until),
+    )
+
+
+def event_message(kept: KeptEvent) -> EventMessage:
+    """Write an event."""
+    event = kept.event
+    succeeded = EventOutcome.EVENT_OUTCOME_SUCCESS
+    return EventMessage(
+        event_id=kept.event_id,
+        sequence=kept.sequence,
+        create_time=timestamp(kept.create_time),
+        type=event.type,
+        actor=event.actor,
+        subject=event.subject,
+        session_id=event.session_id,
+        outcome=succeeded if event.succeeded else EventOutcome.EVENT_OUTCOME_FAILURE,
+        reason=event.reason,
+        peer_address=event.peer,
+        correlation_id=event.correlation_id,
     )

@@ -12,6 +12,8 @@ from authn.v1 import (
     account_service_pb2_grpc,
     auth_service_pb2,
     auth_service_pb2_grpc,
+    event_service_pb2,
+    event_service_pb2_grpc,
     factor_service_pb2,
     factor_service_pb2_grpc,
     key_service_pb2,
@@ -30,6 +32,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from authsvc.transport import native
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
+from authsvc.transport.event_service import EventService
 from authsvc.transport.factor_service import FactorService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
@@ -48,6 +51,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         (account_service_pb2, "AccountService"),
         (factor_service_pb2, "FactorService"),
         (key_service_pb2, "KeyService"),
+        (event_service_pb2, "EventService"),
         (service_account_service_pb2, "ServiceAccountService"),
     )
 )
@@ -75,6 +79,7 @@ class Servicers:
     account: AccountService
     factor: FactorService
     key: KeyService
+    event: EventService
     service_account: ServiceAccountService
     health: Health
 
@@ -133,6 +138,7 @@ def build_server(
     account_service_pb2_grpc.add_AccountServiceServicer_to_server(servicers.account, server)
     factor_service_pb2_grpc.add_FactorServiceServicer_to_server(servicers.factor, server)
     key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.key, server)
+    event_service_pb2_grpc.add_EventServiceServicer_to_server(servicers.event, server)
     service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server(
         servicers.service_account, server
     )

@@ -126,6 +126,11 @@ SPECS: dict[type[AuthError], ErrorSpec] = {
         ErrorReason.ERROR_REASON_SESSION_NOT_FOUND,
         "There is no such session, or it has ended.",
     ),
+    errors.EventsForgotten: ErrorSpec(
+        Code.OUT_OF_RANGE,
+        ErrorReason.ERROR_REASON_EVENTS_FORGOTTEN,
+        "The events after this place are not kept any longer.",
+    ),
     errors.KeyNotFound: ErrorSpec(
         Code.NOT_FOUND,
         ErrorReason.ERROR_REASON_KEY_NOT_FOUND,

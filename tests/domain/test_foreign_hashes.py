@@ -218,6 +218,7 @@ def test_a_damaged_hash_is_read_or_refused(text: str, place: int, letter: str) -
     assert read_imported(ImportedHash(foreign).stored) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MADE if read_hash(MADE[name]).kind])
 def test_p_thr_3_what_is_owed_on_top_makes_up_for_a_hash_that_cost_less(name: str) -> None:
     """Counted in processor time of this thread alone, which others do not disturb, and roughly."""

@@ -49,6 +49,17 @@ def test_the_lines_about_services_work(tmp_path: Path) -> None:
     assert "TOKEN_INACTIVE" in errors
 
 
+def test_the_lines_about_events_work(tmp_path: Path) -> None:
+    with up(tmp_path) as address:
+        *_, listed, watched, errors = paste(
+            [*lines("README.md")[:2], *lines("docs/events.md")], address
+        )
+
+    assert '"type": "login"' in listed
+    assert '"type": "account.created"' in watched
+    assert "DeadlineExceeded" in errors
+
+
 def test_the_lines_work_on_postgresql_and_redis_7(tmp_path: Path) -> None:
     with (
         postgres() as database,

@@ -43,6 +43,7 @@ def test_help_lists_the_commands() -> None:
         "accounts",
         "sessions",
         "keys",
+        "events",
         "services",
         "certs",
     ]:
@@ -67,6 +68,7 @@ def test_p_11_help_imports_nothing_heavy() -> None:
     [
         ("keys", "list"),
         ("keys", "rotate"),
+        ("events", "list"),
         ("accounts", "list"),
         ("accounts", "create", "ada"),
         ("accounts", "export", "acc_" + "0" * 32),

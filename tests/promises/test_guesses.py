@@ -130,10 +130,13 @@ def test_p_thr_1_a_right_password_ends_the_row(own: Service) -> None:
     exhaust(own, username)
 
 
-def test_p_thr_2_a_login_after_no_failure_writes_nothing(own: Service) -> None:
+def test_p_flt_1_while_sql_takes_no_write_nobody_learns_whether_a_password_is_right(
+    own: Service,
+) -> None:
     username = own.register().account.username
     with read_only(own):
-        assert logs_in(own, username)
+        assert told(own, username, PASSWORD) == told(own, username) == "STORE_UNAVAILABLE"
+    assert logs_in(own, username)
 
 
 def test_the_end_of_patience_is_an_event(own: Service) -> None:

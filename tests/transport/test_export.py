@@ -156,8 +156,8 @@ def holders(service: Service, *words: str) -> set[str]:
 def test_what_is_deleted_leaves_nothing_personal_in_any_table_or_key(
     redis: Server, tmp_path: Path
 ) -> None:
-    """What names the opaque id stays until the last token that it kills would have ended; what
-    counts attempts names nobody, and ends with its window.
+    """What names the opaque id stays until the last token that it kills would have ended, and in
+    events for as long as these are kept; what counts attempts names nobody, and ends with its window.
     """
     with running(data=tmp_path, redis_url=redis.url) as service:
         before = set(everything(service))
@@ -178,7 +178,9 @@ def test_what_is_deleted_leaves_nothing_personal_in_any_table_or_key(
 
         assert holders(service, name, email, "ext-purged", *DEVICE.values()) == set()
         opaque = holders(service, account_id, account_id.removeprefix("acc_"))
-        assert {place for place in opaque if place.startswith("sql")} == {"sql revocations"}
+        assert {place for place in opaque if place.startswith("sql")} == {
+            *("sql events", "sql revocations"),
+        }
         with connected(service) as client:
             assert not client.exists(record)
             for place in set(everything(service)) - before - NOBODYS:

@@ -112,14 +112,15 @@ def test_a_dead_redis_takes_only_what_needs_it_out_of_service(
     with running(data=tmp_path, redis_url=redis.url) as service:
         wait_until_serving(service)
         redis.kill()
-        # The last to go is the one that goes on until the read lease ends.
-        for answer in watch(service.channel, "authn.v1.TokenService"):
-            if answer.status == HealthCheckResponse.NOT_SERVING:
-                break
+        for name in ("authn.v1.TokenService", "authn.v1.AuthService"):
+            for answer in watch(service.channel, name):
+                if answer.status == HealthCheckResponse.NOT_SERVING:
+                    break
         statuses = {name: answer.status for name, answer in list_all(service).statuses.items()}
         assert statuses["authn.v1.AccountService"] == HealthCheckResponse.SERVING
         assert statuses["grpc.health.v1.Health"] == HealthCheckResponse.SERVING
         assert statuses["authn.v1.AuthService"] == HealthCheckResponse.NOT_SERVING
+        assert statuses["authn.v1.EventService"] == HealthCheckResponse.SERVING
 
 
 def reflect(

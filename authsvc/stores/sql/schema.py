@@ -372,3 +372,37 @@ passkeys = Table(
     UniqueConstraint("credential_id"),
     **_MYSQL,
 )
+
+events_head = Table(
+    "events_head",
+    metadata,
+    # Always 1, as in journal_head.
+    Column("head_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("link", _exact_bytes(32), nullable=False),
+    # The last event that was forgotten.
+    Column("base_sequence", BigInteger, nullable=False),
+    Column("base_link", _exact_bytes(32), nullable=False),
+    **_MYSQL,
+)
+
+events = Table(
+    "events",
+    metadata,
+    # Taken from events_head, never from a sequence: see events.py.
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", _identifier(36), nullable=False),
+    Column("create_time", Moment, nullable=False),
+    Column("type", _identifier(64), nullable=False),
+    Column("actor", _identifier(255), nullable=False),
+    Column("peer", _identifier(255), nullable=False),
+    Column("subject", _identifier(255), nullable=False),
+    Column("session_id", _identifier(64), nullable=False),
+    Column("succeeded", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("correlation_id", _identifier(128), nullable=False),
+    Column("link", _exact_bytes(32), nullable=False),
+    Index(None, "create_time"),
+    Index(None, "subject"),
+    **_MYSQL,
+)

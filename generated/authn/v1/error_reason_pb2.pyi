@@ -91,6 +91,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ALREADY_EXISTS: another service account has this name."""
     ERROR_REASON_CERTIFICATE_NAME_TAKEN: _ErrorReason.ValueType  # 38
     """ALREADY_EXISTS: another service account has this name of a certificate."""
+    ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 39
+    """OUT_OF_RANGE: the events after the given place are not kept any longer."""
     ERROR_REASON_TOO_MANY_ATTEMPTS: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 41
@@ -192,6 +194,8 @@ ERROR_REASON_SERVICE_NAME_TAKEN: ErrorReason.ValueType  # 37
 """ALREADY_EXISTS: another service account has this name."""
 ERROR_REASON_CERTIFICATE_NAME_TAKEN: ErrorReason.ValueType  # 38
 """ALREADY_EXISTS: another service account has this name of a certificate."""
+ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 39
+"""OUT_OF_RANGE: the events after the given place are not kept any longer."""
 ERROR_REASON_TOO_MANY_ATTEMPTS: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED: too many attempts; `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 41
