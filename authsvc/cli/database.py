@@ -14,50 +14,65 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from google.protobuf.message import Message
+    from sqlalchemy import Engine
 
+    from authsvc.config import Config
     from authsvc.domain.calls import Call
     from authsvc.domain.events import Event
     from authsvc.domain.service_directory import ServiceDirectory
 
 
 @contextmanager
-def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory", "Call"]]:
-    """Give what looks after services, in the database, and the call of whoever sits here."""
-    from authsvc import policies  # noqa: PLC0415
+def opened(data: "Path | None") -> Iterator[tuple["Config", "Engine"]]:
+    """Give the configuration and its database; what is wrong with either ends the command."""
     from authsvc.config import ConfigurationError, load  # noqa: PLC0415
-    from authsvc.domain.calls import Call  # noqa: PLC0415
-    from authsvc.domain.service_directory import ServiceDirectory  # noqa: PLC0415
-    from authsvc.errors import AuthError, StoreUnavailable  # noqa: PLC0415
+    from authsvc.errors import StoreUnavailable  # noqa: PLC0415
     from authsvc.stores.sql.engine import connect  # noqa: PLC0415
     from authsvc.stores.sql.migrate import is_current  # noqa: PLC0415
-    from authsvc.stores.sql.service_accounts import SqlServiceAccountStore  # noqa: PLC0415
 
     try:
         config = load(data=data)
         engine = connect(config.sql_url())
     except ConfigurationError as error:
         fail(*error.faults)
-    lifetimes = policies.lifetimes(config)
-    directory = ServiceDirectory(
-        services=SqlServiceAccountStore(engine),
-        remember=lambda: lifetimes.remember_service(_now()),
-        # The servers that run put it in force; see `Revoker.publish_the_rest`.
-        put_in_force=lambda revocation: revocation.revision if revocation else 0,
-        record=_print_event,
-        clock=_now,
-    )
     try:
         if not is_current(engine):
             fail("The SQL schema is not there or out of date. Run: authsvc migrate")
-        yield directory, Call(client_id="cli", client_scopes=None, peer="", time_left=timedelta)
+        yield config, engine
+    except ConfigurationError as error:
+        fail(*error.faults)
     except StoreUnavailable as error:
         fail(f"AUTHSVC_DATABASE_URL: the database does not answer ({error}).")
-    except AuthError as error:
-        from authsvc.transport.status import SPECS  # noqa: PLC0415 - slow to import, seldom needed
-
-        fail(SPECS[type(error)].message, *_violations(error))
     finally:
         engine.dispose()
+
+
+@contextmanager
+def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory", "Call"]]:
+    """Give what looks after services, in the database, and the call of whoever sits here."""
+    from authsvc import policies  # noqa: PLC0415
+    from authsvc.domain.calls import Call  # noqa: PLC0415
+    from authsvc.domain.service_directory import ServiceDirectory  # noqa: PLC0415
+    from authsvc.errors import AuthError, StoreUnavailable  # noqa: PLC0415
+    from authsvc.stores.sql.service_accounts import SqlServiceAccountStore  # noqa: PLC0415
+    from authsvc.transport.status import SPECS  # noqa: PLC0415
+
+    with opened(data) as (config, engine):
+        lifetimes = policies.lifetimes(config)
+        directory = ServiceDirectory(
+            services=SqlServiceAccountStore(engine),
+            remember=lambda: lifetimes.remember_service(_now()),
+            # The servers that run put it in force; see `Revoker.publish_the_rest`.
+            put_in_force=lambda revocation: revocation.revision if revocation else 0,
+            record=_print_event,
+            clock=_now,
+        )
+        try:
+            yield directory, Call(client_id="cli", client_scopes=None, peer="", time_left=timedelta)
+        except StoreUnavailable:
+            raise
+        except AuthError as error:
+            fail(SPECS[type(error)].message, *_violations(error))
 
 
 def _print_event(event: "Event") -> None:

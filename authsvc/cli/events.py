@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authsvc.cli.database import opened
 from authsvc.cli.options import DEFAULT_SERVER, Data, Json, Server
 from authsvc.cli.output import fail, show
 
@@ -67,7 +68,7 @@ def verify(
     from authsvc.errors import EventsForgotten  # noqa: PLC0415
 
     mark = _read_mark(since) if since else None
-    with _opened(data) as (reader, chain):
+    with _events(data) as (reader, chain):
         try:
             last, wrong = reader.audit(chain, since=mark)
         except EventsForgotten:
@@ -88,32 +89,15 @@ def _read_mark(text: str) -> "EventMark":
 
 
 @contextmanager
-def _opened(data: "Path | None") -> "Iterator[tuple[EventReader, EventChain]]":
-    from authsvc.config import ConfigurationError, load  # noqa: PLC0415
+def _events(data: "Path | None") -> "Iterator[tuple[EventReader, EventChain]]":
     from authsvc.domain.event_reading import EventReader  # noqa: PLC0415
-    from authsvc.errors import StoreUnavailable  # noqa: PLC0415
     from authsvc.recording import event_chain  # noqa: PLC0415
-    from authsvc.stores.sql.engine import connect  # noqa: PLC0415
     from authsvc.stores.sql.events import SqlEventStore  # noqa: PLC0415
-    from authsvc.stores.sql.migrate import is_current  # noqa: PLC0415
     from authsvc.stores.sql.settings import SqlSettings  # noqa: PLC0415
 
-    try:
-        config = load(data=data)
-        sealer, engine = _sealer(config), connect(config.sql_url())
-    except ConfigurationError as error:
-        fail(*error.faults)
-    try:
-        if not is_current(engine):
-            fail("The SQL schema is not there or out of date. Run: authsvc migrate")
-        chain = event_chain(SqlSettings(engine, sealer))
+    with opened(data) as (config, engine):
+        chain = event_chain(SqlSettings(engine, _sealer(config)))
         yield EventReader(SqlEventStore(engine, chain)), chain
-    except ConfigurationError as error:
-        fail(*error.faults)
-    except StoreUnavailable as error:
-        fail(f"AUTHSVC_DATABASE_URL: the database does not answer ({error}).")
-    finally:
-        engine.dispose()
 
 
 def _sealer(config: "Config") -> "Sealer":
