@@ -23,6 +23,8 @@ from redis import BlockingConnectionPool, Redis
 
 from authsvc import policies
 from authsvc.config import Config
+from authsvc.domain.calling_service import CallingService
+from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.errors import CallerUnauthenticated, TokenDefect, TokenInactive
 from authsvc.metrics import Metrics
 from authsvc.stores.redis.connection import Call, RedisConnection, Script
@@ -94,9 +96,19 @@ class _Accounts(account_service_pb2_grpc.AccountServiceServicer):
         return account_service_pb2.GetPasswordPolicyResponse()
 
 
-class _NoApiKeys:
-    def authenticate(self, _: str, /) -> tuple[str, frozenset[str]]:
+class _NoServices:
+    def by_api_key(self, api_key: str) -> CallingService:  # noqa: ARG002 - nobody has one
         raise CallerUnauthenticated
+
+    def by_certificate(self, certificate: ClientCertificate) -> CallingService | None:  # noqa: ARG002
+        return None
+
+    def by_token(self, claims: Claims) -> CallingService:  # noqa: ARG002
+        raise CallerUnauthenticated
+
+
+def _no_assertion(_: str) -> CallingService:
+    raise CallerUnauthenticated
 
 
 def _no_access_token(_: str) -> Claims:
@@ -109,7 +121,8 @@ def _interceptor(config: Config) -> CallInterceptor:
     return CallInterceptor(
         rules=access_rules(SERVICES),
         callers=Callers(
-            api_keys=_NoApiKeys(),
+            services=_NoServices(),
+            verify_assertion=_no_assertion,
             verify=_no_access_token,
             trust_loopback=True,
             require_caller=False,
