@@ -127,7 +127,7 @@ def _account_service(base: Foundation, parts: Parts, page_key: bytes) -> Account
             passwords=proving.passwords,
             kinds=proving.hash_kinds,
             key=base.secret("import key"),
-            record=record,
+            record_all=base.recorded.record.many,
             clock=clock,
         ),
         account_export=AccountExport(

@@ -7,7 +7,7 @@ itself it lets nobody try passwords or addresses.
 
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -16,7 +16,7 @@ from typing import Protocol
 from authsvc.domain.accounts import Account, AccountState
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import Event, EventType
 from authsvc.domain.foreign_hashes.foreign_hash import (
     CostOutOfRange,
     ForeignHash,
@@ -108,14 +108,14 @@ class AccountImport:
         passwords: Passwords,
         kinds: HashKinds,
         key: bytes,
-        record: EventSink,
+        record_all: Callable[[Sequence[Event]], None],
         clock: Clock,
     ) -> None:
         self._store = store
         self._passwords = passwords
         self._kinds = kinds
         self._key = key
-        self._record = record
+        self._record_all = record_all
         self._clock = clock
 
     def take(self, call: Call, rows: Sequence[ImportedRow]) -> Sequence[ImportResult]:
@@ -137,9 +137,14 @@ class AccountImport:
         new = [self._account(call, r, now) for d, r in waiting.items() if d not in known]
         kept = {**known, **self._create(new)}
         made = [one for one in new if kept.get(one.digest) == one.account.account_id]
-        for one in made:
-            subject = one.account.account_id
-            self._record(call.event(EventType.ACCOUNT_CREATED, subject=subject, note="imported"))
+        self._record_all(
+            [
+                call.event(
+                    EventType.ACCOUNT_CREATED, subject=one.account.account_id, note="imported"
+                )
+                for one in made
+            ]
+        )
         fresh = {one.digest for one in made}
         results = []
         for reading in readings:

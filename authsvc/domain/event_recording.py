@@ -6,7 +6,7 @@ of them: the more come at once, the less each costs.
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from authsvc.domain.clock import Clock
@@ -45,19 +45,30 @@ class EventRecorder:
             StoreUnavailable: It may not be kept.
 
         """
-        if event.type not in _ROUTINE:
-            self._keep(event)
-        self._tell(event)
+        self.many([event])
 
-    def _keep(self, event: Event) -> None:
-        entry = _Entry(event)
-        self._waiting.append(entry)
+    def many(self, events: Sequence[Event]) -> None:
+        """Keep several events.
+
+        Raises:
+            StoreUnavailable: Not all may be kept.
+
+        """
+        self._keep([_Entry(event) for event in events if event.type not in _ROUTINE])
+        for event in events:
+            self._tell(event)
+
+    def _keep(self, entries: Sequence[_Entry]) -> None:
+        if not entries:
+            return
+        self._waiting.extend(entries)
         with self._writing:
-            # Unless who had the lock before has written it too, it still waits.
-            while not entry.is_kept and entry.failure is None:
+            # Unless who had the lock before has written them too, they still wait.
+            while not all(entry.is_kept or entry.failure for entry in entries):
                 self._write_some()
-        if entry.failure is not None:
-            raise StoreUnavailable(str(entry.failure))
+        for entry in entries:
+            if entry.failure is not None:
+                raise StoreUnavailable(str(entry.failure))
 
     def _write_some(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
