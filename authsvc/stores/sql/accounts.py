@@ -5,22 +5,21 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, Addressee, EndTokens
 from authsvc.domain.addresses import Address
 from authsvc.domain.guessing import DEVICE_GUESS, PASSWORD_GUESS
 from authsvc.domain.identifiers import AccountId
-from authsvc.domain.names import is_address
 from authsvc.domain.revocation import Revocation
 from authsvc.errors import AccountNotFound, InvalidCode, UsernameTaken
+from authsvc.stores.sql.account_lookup import find_by_identifier
 from authsvc.stores.sql.account_rows import (
     account_from,
     account_values,
     changed_values,
     looks_like,
-    name_key,
 )
 from authsvc.stores.sql.addressees import addressee_from, addressee_query
 from authsvc.stores.sql.devices import forget_devices
@@ -33,13 +32,6 @@ from authsvc.verify.revocations import RevocationKind
 
 _ADDRESS_KEYS = {"email_key", "phone_number"}
 """What an account's addresses stand in; a change that sets one names another address."""
-
-
-# Built once: a login asks one of them, and to build it takes longer than to answer it.
-_BY_USERNAME = select(accounts).where(accounts.c.username_key == bindparam("key"))
-_BY_ADDRESS = select(accounts).where(
-    accounts.c.verified_email_key == bindparam("key"), accounts.c.email_verified
-)
 
 
 class SqlAccountStore:
@@ -76,10 +68,8 @@ class SqlAccountStore:
 
     def find_by_identifier(self, identifier: str) -> Account | None:
         """Give the account of a user name or an address; see `AccountStore.find_by_identifier`."""
-        query = _BY_ADDRESS if is_address(identifier) else _BY_USERNAME
         with read(self._engine) as connection:
-            row = connection.execute(query, {"key": name_key(identifier)}).first()
-        return None if row is None else account_from(row)
+            return find_by_identifier(connection, identifier)
 
     def find_addressee(
         self, address: Address, *, account_id: AccountId | None = None
