@@ -139,10 +139,10 @@ def test_p_rev_1_p_rev_3_p_ref_1_no_history_breaks_a_promise(
 def _assert_it_had_something_to_judge(world: World) -> None:
     outcomes = [(op.kind, op.outcome) for op in world.history.operations]
     assert outcomes.count(("verify", "active")) > 50
-    assert outcomes.count(("verify", "inactive")) > 3
+    assert outcomes.count(("verify", "inactive")) > 10
     assert outcomes.count(("revoke", "ok")) > 3
     assert outcomes.count(("local", "active")) > 50
-    assert outcomes.count(("local", "inactive")) > 3
+    assert outcomes.count(("local", "inactive")) > 10
     assert sum(kind == "refresh" and outcome.startswith("asr_") for kind, outcome in outcomes) > 10
 
 
