@@ -2,8 +2,8 @@
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from authsvc.domain.calling_service import CallingService
 from authsvc.domain.events import Event, EventType
@@ -18,9 +18,8 @@ PUBLIC_CLIENT = "public"
 """The client id where no calling service was authenticated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call of an RPC."""
+class Call(NamedTuple):
+    """One call of an RPC: a tuple, since making one is a part of every call's price."""
 
     client_id: str
     """The calling service; `PUBLIC_CLIENT` if none was authenticated."""

@@ -6,6 +6,7 @@ While this worker holds a read lease it knows by itself what was revoked; else i
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from authsvc.domain.clock import Clock
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
@@ -16,17 +17,48 @@ from authsvc.errors import InsufficientScope, RevisionNotReached, TokenDefect, T
 from authsvc.verify.assurance import require_authentication
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
+from authsvc.verify.keyring import KeyRing
 from authsvc.verify.verifier import TokenVerifier
 
 _REVOKED = frozenset((TokenDefect.TOKEN_REVOKED, TokenDefect.SESSION_REVOKED, TokenDefect.EPOCH))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What a token must meet beside being active."""
+
+    audience: str = ""
+    """Whom it must be for; empty for the default audience."""
+    scopes: Sequence[str] = ()
+    """All of these."""
+    min_revision: int = 0
+    """The revision of the revocations that it must at least be checked against."""
+    max_age: timedelta | None = None
+    """How long ago its subject may have proved who it is; None for any time."""
+    acr: str = ""
+    """How surely it must have; empty for any way."""
+
+
+NOTHING_MORE = Requirements()
+"""An active token for the default audience."""
+
+
+class Verdict(NamedTuple):
     """An active token and the revision of the revocations that it was checked against."""
 
     claims: Claims
     revision: int
+    ring: KeyRing | None = None
+    """The keys by which it was found authentic, from this worker's memory; else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """A token that was active when it was checked from memory, and what it had to meet."""
+
+    claims: Claims
+    ring: KeyRing
+    requirements: Requirements
 
 
 class TokenChecker:
@@ -73,16 +105,7 @@ class TokenChecker:
         """Give the audience that is meant: the default one if none is named."""
         return requested or self._default_audience
 
-    def verify(
-        self,
-        access_token: str,
-        *,
-        audience: str = "",
-        required_scopes: Iterable[str] = (),
-        min_revision: int = 0,
-        max_age: timedelta | None = None,
-        acr: str = "",
-    ) -> Verdict:
+    def verify(self, access_token: str, requirements: Requirements = NOTHING_MORE) -> Verdict:
         """Check an access token.
 
         Raises:
@@ -94,6 +117,7 @@ class TokenChecker:
             StoreUnavailable: It may be either.
 
         """
+        audience, min_revision = requirements.audience, requirements.min_revision
         if self._replica.lease.holds():  # first: what is looked up after it is no older
             verdict = self._verify_from_memory(access_token, audience)
             if min_revision > verdict.revision:
@@ -103,12 +127,25 @@ class TokenChecker:
             if isinstance(result, TokenInactive):
                 raise result
             verdict = Verdict(result.claims, self.reach(min_revision, result.revision))
-        if max_age is not None or acr:
-            now = self._clock().timestamp()
-            require_authentication(verdict.claims, max_age=max_age, acr=acr, now=now)
-        if required_scopes:
-            _require_scopes(verdict.claims, required_scopes)
+        self._hold_against(verdict.claims, requirements)
         return verdict
+
+    def verify_again(self, known: KnownToken) -> Verdict | None:
+        """Check a known token from memory; None if it must be read anew.
+
+        Raises:
+            TokenInactive: See `verify`, as for the other errors.
+
+        """
+        if not self._replica.lease.holds():  # first, as above
+            return None
+        ring, revision = self._keys.ring, self._replica.revision
+        requirements = known.requirements
+        if known.ring is not ring or requirements.min_revision > revision:
+            return None
+        self._judge_from_memory(known.claims, requirements.audience)
+        self._hold_against(known.claims, requirements)
+        return Verdict(known.claims, revision, ring)
 
     def verify_many(
         self, access_tokens: Sequence[str], *, audience: str, required_scopes: Sequence[str]
@@ -159,15 +196,27 @@ class TokenChecker:
         return min_revision
 
     def _verify_from_memory(self, access_token: str, audience: str) -> Verdict:
-        revision = self._replica.revision
-        claims = self._read(access_token, audience)
+        ring, revision = self._keys.ring, self._replica.revision
+        claims = self._read_authentic(access_token)
+        self._judge_from_memory(claims, audience)
+        return Verdict(claims, revision, ring)
+
+    def _judge_from_memory(self, claims: Claims, audience: str) -> None:
+        self._judge_but_for_revocation(claims, audience)
         try:
             self._replica.judge(claims)
         except TokenInactive:
             # Another worker may still accept it: nobody is to see it inactive before (P-REV-3).
             self._wait_until_everywhere(self._replica.horizon)
             raise
-        return Verdict(claims, revision)
+
+    def _hold_against(self, claims: Claims, requirements: Requirements) -> None:
+        max_age, acr = requirements.max_age, requirements.acr
+        if max_age is not None or acr:
+            now = self._clock().timestamp()
+            require_authentication(claims, max_age=max_age, acr=acr, now=now)
+        if requirements.scopes:
+            _require_scopes(claims, requirements.scopes)
 
     def _verdict_from_memory(self, access_token: str, audience: str) -> Verdict | TokenInactive:
         try:
@@ -201,15 +250,17 @@ class TokenChecker:
 
     def _read(self, access_token: str, audience: str) -> Claims:
         """Give what a token says that is good but for revocation."""
-        claims = _with_its_key(
-            self._read_genuine, access_token, look=self._keys.look_for_unknown_key
-        )
-        self._verifier.judge(
-            claims,
-            audience=self.audience(audience),
-            now=self._clock().timestamp(),
-        )
+        claims = self._read_authentic(access_token)
+        self._judge_but_for_revocation(claims, audience)
         return claims
+
+    def _judge_but_for_revocation(self, claims: Claims, audience: str) -> None:
+        self._verifier.judge(
+            claims, audience=self.audience(audience), now=self._clock().timestamp()
+        )
+
+    def _read_authentic(self, access_token: str) -> Claims:
+        return _with_its_key(self._read_genuine, access_token, look=self._keys.look_for_unknown_key)
 
     def _read_genuine(self, access_token: str) -> Claims:
         return self._tokens.read(access_token, keys=self._keys.ring)

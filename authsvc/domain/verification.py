@@ -1,8 +1,8 @@
 """What callers may learn of a token beyond its check, and how they end one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from authsvc.domain.calls import Call
 from authsvc.domain.events import EventSink, EventType
@@ -13,7 +13,13 @@ from authsvc.domain.refresh_tokens import PREFIX
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.session_directory import WRITE
 from authsvc.domain.sessions import Session
-from authsvc.domain.token_checking import TokenChecker, Verdict
+from authsvc.domain.token_checking import (
+    NOTHING_MORE,
+    KnownToken,
+    Requirements,
+    TokenChecker,
+    Verdict,
+)
 from authsvc.errors import InsufficientScope, TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
 
@@ -54,15 +60,7 @@ class Verification:
         self._record = record
 
     def verify(
-        self,
-        call: Call,
-        access_token: str,
-        *,
-        audience: str = "",
-        required_scopes: Iterable[str] = (),
-        min_revision: int = 0,
-        max_age: timedelta | None = None,
-        acr: str = "",
+        self, call: Call, access_token: str, requirements: Requirements = NOTHING_MORE
     ) -> Verdict:
         """Check an access token for an audience that the caller may ask about.
 
@@ -75,16 +73,13 @@ class Verification:
             StoreUnavailable: It may be any.
 
         """
-        if not call.serves(self._checker.audience(audience)):
-            raise TokenInactive(TokenDefect.AUDIENCE)
-        return self._checker.verify(
-            access_token,
-            audience=audience,
-            required_scopes=required_scopes,
-            min_revision=min_revision,
-            max_age=max_age,
-            acr=acr,
-        )
+        self._check_audience(call, requirements)
+        return self._checker.verify(access_token, requirements)
+
+    def verify_again(self, call: Call, known: KnownToken) -> Verdict | None:
+        """Check a known token likewise, from memory; None if it must be read anew."""
+        self._check_audience(call, known.requirements)
+        return self._checker.verify_again(known)
 
     def verify_many(
         self,
@@ -126,7 +121,8 @@ class Verification:
             return Introspection(None, session, self._reach(min_revision))
         try:
             claims = self._checker.decode(token)
-            verdict = self.verify(call, token, audience=claims.audience, min_revision=min_revision)
+            requirements = Requirements(audience=claims.audience, min_revision=min_revision)
+            verdict = self.verify(call, token, requirements)
         except TokenInactive:
             return Introspection(None, None, self._reach(min_revision))
         return Introspection(verdict.claims, None, verdict.revision)
@@ -145,7 +141,7 @@ class Verification:
         if not call.serves(claims.audience):
             return Explanation(TokenDefect.AUDIENCE, None)
         try:
-            self._checker.verify(access_token, audience=audience)
+            self._checker.verify(access_token, Requirements(audience=audience))
         except TokenInactive as refusal:
             return Explanation(refusal.defect, claims)
         return Explanation(None, claims)
@@ -203,6 +199,10 @@ class Verification:
             )
         )
         return revision
+
+    def _check_audience(self, call: Call, requirements: Requirements) -> None:
+        if not call.serves(self._checker.audience(requirements.audience)):
+            raise TokenInactive(TokenDefect.AUDIENCE)
 
     def _reach(self, min_revision: int) -> int:
         return self._checker.reach(min_revision, self._revoker.head())

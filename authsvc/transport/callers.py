@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -138,6 +139,7 @@ class Callers:
             raise
 
 
+@lru_cache(maxsize=4096)  # a peer is a connection, of many calls
 def peer_address(peer: str) -> str:
     """Give the address in gRPC's name of a peer: `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`."""
     kind, _, rest = unquote(peer).partition(":")

@@ -27,7 +27,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
-from google.protobuf.message import DecodeError, Message
 
 from authsvc import telemetry
 from authsvc.domain.calls import Call
@@ -50,7 +49,7 @@ from authsvc.transport.peer_certificates import client_certificate
 from authsvc.transport.requests import Cut, RequestStreams, time_heard
 from authsvc.transport.status import cancelled_status, internal_status, status_of
 from authsvc.transport.streams import Streams
-from authsvc.transport.validation import MALFORMED, validate
+from authsvc.transport.validation import is_given_bytes, lenient, validate
 from authsvc.transport.written import serialize
 
 CORRELATION_ID = "x-correlation-id"
@@ -113,19 +112,21 @@ class CallInterceptor(grpc.ServerInterceptor):
         if inner.unary_unary is not None and deserialize is not None:
             return grpc.unary_unary_rpc_method_handler(
                 self._answer_with(name, rule, inner.unary_unary),
-                request_deserializer=_lenient(deserialize),
+                request_deserializer=(
+                    None if is_given_bytes(inner.unary_unary) else lenient(deserialize)
+                ),
                 response_serializer=serialize,
             )
         if inner.unary_stream is not None and deserialize is not None:
             return grpc.unary_stream_rpc_method_handler(
                 self._begin_with(name, rule, inner.unary_stream),
-                request_deserializer=_lenient(deserialize),
+                request_deserializer=lenient(deserialize),
                 response_serializer=None,  # a response is written once for all who are sent it
             )
         if inner.stream_unary is not None and deserialize is not None:
             return grpc.stream_unary_rpc_method_handler(
                 self._take_with(name, rule, inner.stream_unary),
-                request_deserializer=_lenient(deserialize),
+                request_deserializer=lenient(deserialize),
                 response_serializer=serialize,
             )
         message = f"{method} is of a kind that is not served"
@@ -209,8 +210,8 @@ class CallInterceptor(grpc.ServerInterceptor):
     ) -> Call:
         telemetry.correlation_id.set("")
         metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
-        correlation_id = metadata.get(CORRELATION_ID, "")
-        if not _CORRELATION_ID_FORM.fullmatch(correlation_id):
+        correlation_id = metadata.get(CORRELATION_ID)
+        if correlation_id is None or not _CORRELATION_ID_FORM.fullmatch(correlation_id):
             # It only tells calls apart, so it needs no system call.
             correlation_id = f"{random.getrandbits(64):016x}"
         telemetry.correlation_id.set(correlation_id)
@@ -247,18 +248,6 @@ class CallInterceptor(grpc.ServerInterceptor):
             raise DeadlineExceeded
         ends = time.monotonic() + seconds
         return lambda: timedelta(seconds=ends - time.monotonic())
-
-
-def _lenient(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
-    """Let what does not parse reach the interceptor, where grpc would answer INTERNAL."""
-
-    def lenient(data: bytes) -> Any:
-        try:
-            return deserialize(data)
-        except DecodeError:
-            return MALFORMED
-
-    return lenient
 
 
 def _tell(method: str, error: Exception) -> grpc.Status:

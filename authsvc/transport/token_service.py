@@ -1,11 +1,15 @@
 """TokenService: between its messages and `domain/verification.py`."""
 
+import hashlib
+
 import grpc
 from authn.v1 import token_service_pb2 as pb
 from authn.v1.token_service_pb2_grpc import TokenServiceServicer
 
 from authsvc.domain.keys import Keys
+from authsvc.domain.repeated_checks import RepeatedChecks
 from authsvc.domain.service_tokens import ServiceTokens
+from authsvc.domain.token_checking import Requirements
 from authsvc.domain.verification import Verification
 from authsvc.errors import AuthError, TokenDefect
 from authsvc.transport.context import current_call
@@ -14,7 +18,8 @@ from authsvc.transport.messages import json_web_key, session_claims, timestamp, 
 from authsvc.transport.revocation_watch import RevocationWatch
 from authsvc.transport.status import reason_of
 from authsvc.transport.streams import Stream
-from authsvc.transport.written import Written
+from authsvc.transport.validation import parse, takes_bytes
+from authsvc.transport.written import Latest, Written
 from authsvc.verify.claims import Claims
 
 _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
@@ -36,25 +41,20 @@ class TokenService(TokenServiceServicer):
         key_watch: KeyWatch,
     ) -> None:
         self._answer = Written(lambda claims: pb.VerifyTokenResponse(claims=token_claims(claims)))
+        self._revision = Latest(lambda revision: pb.VerifyTokenResponse(revision=revision))
         self._result = Written(_result)
+        self._checks = RepeatedChecks(verification)
         self._verification = verification
         self._service_tokens = service_tokens
         self._keys = keys
         self._revocation_watch = revocation_watch
         self._key_watch = key_watch
 
-    def VerifyToken(self, request: pb.VerifyTokenRequest, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already: see `written.py`
-        verdict = self._verification.verify(
-            current_call(),
-            request.access_token,
-            audience=request.audience,
-            required_scopes=request.required_scopes,
-            min_revision=request.min_revision,
-            max_age=request.max_age.ToTimedelta() if request.HasField("max_age") else None,
-            acr=request.acr,
-        )
-        revision = pb.VerifyTokenResponse(revision=verdict.revision)
-        return self._answer.of(verdict.claims) + revision.SerializeToString()
+    @takes_bytes
+    def VerifyToken(self, request: bytes, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already: see `written.py`
+        digest = hashlib.sha256(request).digest()
+        verdict = self._checks.verify(current_call(), digest, lambda: _question(request))
+        return self._answer.of(verdict.claims) + self._revision.of(verdict.revision)
 
     def VerifyTokens(self, request: pb.VerifyTokensRequest, _: grpc.ServicerContext) -> bytes:  # type: ignore[override]  # written already
         results, revision = self._verification.verify_many(
@@ -132,6 +132,17 @@ class TokenService(TokenServiceServicer):
 
 def _explain(defect: TokenDefect | None) -> str:
     return f"The token is refused: {defect.value}." if defect else "The token is active."
+
+
+def _question(data: bytes) -> tuple[str, Requirements]:
+    request = parse(pb.VerifyTokenRequest, data)
+    return request.access_token, Requirements(
+        audience=request.audience,
+        scopes=tuple(request.required_scopes),
+        min_revision=request.min_revision,
+        max_age=request.max_age.ToTimedelta() if request.HasField("max_age") else None,
+        acr=request.acr,
+    )
 
 
 def _result(claims: Claims) -> pb.VerifyTokensResponse:

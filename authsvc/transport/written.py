@@ -34,6 +34,21 @@ class Written:
         return written
 
 
+class Latest:
+    """Keeps what a writer made of a number that changes seldom."""
+
+    def __init__(self, write: Callable[[int], Message]) -> None:
+        self._write = write
+        self._kept: tuple[int, bytes] | None = None
+
+    def of(self, number: int) -> bytes:
+        """Give the bytes of what the writer makes of it."""
+        kept = self._kept
+        if kept is None or kept[0] != number:
+            kept = self._kept = number, self._write(number).SerializeToString()
+        return kept[1]
+
+
 def serialize(answer: Message | bytes) -> bytes:
     """Give the bytes of an answer; bytes are taken as written."""
     return answer if isinstance(answer, bytes) else answer.SerializeToString()
