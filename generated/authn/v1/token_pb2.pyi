@@ -85,6 +85,8 @@ class TokenClaims(_message.Message):
     ACR_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    ACTORS_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """`sub`: the account (`acc_…`) or service account (`svc_…`) that the token speaks for."""
     session_id: _builtins.str
@@ -103,6 +105,10 @@ class TokenClaims(_message.Message):
     """`epoch`: the account's epoch when the token was issued; lower than the account's means dead."""
     actor: _builtins.str
     """`act.sub`: who acts for the subject (RFC 8693); empty if the subject itself."""
+    certificate_sha256: _builtins.bytes
+    """`cnf.x5t#S256`: the SHA-256 of the client certificate that the token is bound to (RFC 8705);
+    empty if it is not. It MUST be the one of the connection that the token came by.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`scope`: what it may be used for."""
@@ -127,6 +133,10 @@ class TokenClaims(_message.Message):
     def amr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`amr`: how it did so (RFC 8176), for instance `pwd`."""
 
+    @_builtins.property
+    def actors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The `sub` of each `act`, the one that acts now first; empty if the subject itself."""
+
     def __init__(
         self,
         *,
@@ -144,10 +154,12 @@ class TokenClaims(_message.Message):
         acr: _builtins.str = ...,
         epoch: _builtins.int = ...,
         actor: _builtins.str = ...,
+        actors: _abc.Iterable[_builtins.str] | None = ...,
+        certificate_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["auth_time", b"auth_time", "expire_time", b"expire_time", "issue_time", b"issue_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "actor", b"actor", "amr", b"amr", "audience", b"audience", "auth_time", b"auth_time", "client_id", b"client_id", "epoch", b"epoch", "expire_time", b"expire_time", "issue_time", b"issue_time", "roles", b"roles", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "actor", b"actor", "actors", b"actors", "amr", b"amr", "audience", b"audience", "auth_time", b"auth_time", "certificate_sha256", b"certificate_sha256", "client_id", b"client_id", "epoch", b"epoch", "expire_time", b"expire_time", "issue_time", b"issue_time", "roles", b"roles", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,6 +62,10 @@ class _TokenDefectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenDefe
     """Its session was revoked."""
     TOKEN_DEFECT_EPOCH: _TokenDefect.ValueType  # 15
     """Its account's epoch was raised: password change, disable, delete or logout everywhere."""
+    TOKEN_DEFECT_DELEGATION: _TokenDefect.ValueType  # 16
+    """A token or an actor that it came from was revoked."""
+    TOKEN_DEFECT_CERTIFICATE: _TokenDefect.ValueType  # 17
+    """It is bound to a certificate that was not shown."""
 
 class TokenDefect(_TokenDefect, metaclass=_TokenDefectEnumTypeWrapper):
     """The checks that an access token can fail, in the order in which they are made."""
@@ -98,6 +102,10 @@ TOKEN_DEFECT_SESSION_REVOKED: TokenDefect.ValueType  # 14
 """Its session was revoked."""
 TOKEN_DEFECT_EPOCH: TokenDefect.ValueType  # 15
 """Its account's epoch was raised: password change, disable, delete or logout everywhere."""
+TOKEN_DEFECT_DELEGATION: TokenDefect.ValueType  # 16
+"""A token or an actor that it came from was revoked."""
+TOKEN_DEFECT_CERTIFICATE: TokenDefect.ValueType  # 17
+"""It is bound to a certificate that was not shown."""
 Global___TokenDefect: _TypeAlias = TokenDefect  # noqa: Y015
 
 @_typing.final
@@ -112,6 +120,7 @@ class VerifyTokenRequest(_message.Message):
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
     ACR_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token. More than 8 KiB is refused unread."""
     audience: _builtins.str
@@ -122,6 +131,10 @@ class VerifyTokenRequest(_message.Message):
     """
     acr: _builtins.str
     """The level of assurance that the token must reach: `aal1`, `aal2`, or empty for any."""
+    certificate_sha256: _builtins.bytes
+    """The SHA-256 of the client certificate (DER) of the connection that the token came by; empty if
+    there was none. A token that is bound to another is inactive (RFC 8705, 3).
+    """
     @_builtins.property
     def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes that the token must all have."""
@@ -139,10 +152,11 @@ class VerifyTokenRequest(_message.Message):
         min_revision: _builtins.int = ...,
         max_age: _duration_pb2.Duration | None = ...,
         acr: _builtins.str = ...,
+        certificate_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "acr", b"acr", "audience", b"audience", "max_age", b"max_age", "min_revision", b"min_revision", "required_scopes", b"required_scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "acr", b"acr", "audience", b"audience", "certificate_sha256", b"certificate_sha256", "max_age", b"max_age", "min_revision", b"min_revision", "required_scopes", b"required_scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -178,7 +192,9 @@ Global___VerifyTokenResponse: _TypeAlias = VerifyTokenResponse  # noqa: Y015
 
 @_typing.final
 class VerifyTokensRequest(_message.Message):
-    """Access tokens to check."""
+    """Access tokens to check. Those that are bound to a certificate are inactive here: VerifyToken takes
+    the certificate.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -277,7 +293,9 @@ class IntrospectTokenRequest(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """An access or refresh token."""
+    """An access or refresh token. If it is bound to a certificate, the answer says which, and the caller
+    MUST compare.
+    """
     min_revision: _builtins.int
     """Answer only from a state that includes this revision; 0 for any."""
     def __init__(
@@ -381,6 +399,7 @@ class IssueServiceTokenRequest(_message.Message):
     AUDIENCE_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     CLIENT_ASSERTION_FIELD_NUMBER: _builtins.int
+    BIND_TO_CERTIFICATE_FIELD_NUMBER: _builtins.int
     audience: _builtins.str
     """Who it is for; empty means the server's default, which is the audience of this service itself."""
     client_assertion: _builtins.str
@@ -388,6 +407,10 @@ class IssueServiceTokenRequest(_message.Message):
     metadata. `typ` is `JWT` or `client-authentication+jwt`, `kid` the thumbprint of the key; `iss`
     and `sub` are the service's name, `aud` the issuer, `exp` at most five minutes away, and `jti`
     new each time. It works once.
+    """
+    bind_to_certificate: _builtins.bool
+    """Bind the token to the client certificate of this call (RFC 8705, 3): whoever is sent it must see
+    the same certificate.
     """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -399,14 +422,99 @@ class IssueServiceTokenRequest(_message.Message):
         audience: _builtins.str = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         client_assertion: _builtins.str = ...,
+        bind_to_certificate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "client_assertion", b"client_assertion", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "bind_to_certificate", b"bind_to_certificate", "client_assertion", b"client_assertion", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IssueServiceTokenRequest: _TypeAlias = IssueServiceTokenRequest  # noqa: Y015
+
+@_typing.final
+class ExchangeTokenRequest(_message.Message):
+    """A token that was sent to the calling service, and what to exchange it for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_TOKEN_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
+    SUBJECT_CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
+    BIND_TO_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    subject_token: _builtins.str
+    """An active access token of a person or a service."""
+    audience: _builtins.str
+    """Who the new token is for; empty means the server's default."""
+    subject_certificate_sha256: _builtins.bytes
+    """The SHA-256 of the client certificate (DER) that the old token came with, which is needed if it
+    is bound to one.
+    """
+    bind_to_certificate: _builtins.bool
+    """Bind the new token to the client certificate of this call (RFC 8705, 3)."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Scopes of the old token that the new one is to carry; none if empty."""
+
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """How long the new token is to live at most; unset for as long as it may."""
+
+    def __init__(
+        self,
+        *,
+        subject_token: _builtins.str = ...,
+        audience: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        ttl: _duration_pb2.Duration | None = ...,
+        subject_certificate_sha256: _builtins.bytes = ...,
+        bind_to_certificate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "bind_to_certificate", b"bind_to_certificate", "scopes", b"scopes", "subject_certificate_sha256", b"subject_certificate_sha256", "subject_token", b"subject_token", "ttl", b"ttl"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeTokenRequest: _TypeAlias = ExchangeTokenRequest  # noqa: Y015
+
+@_typing.final
+class ExchangeTokenResponse(_message.Message):
+    """The token to call the other service with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    ISSUED_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    access_token: _builtins.str
+    """The access token: a signed JWT (RFC 9068), to be sent as `authorization: Bearer …`."""
+    issued_token_type: _builtins.str
+    """Always `urn:ietf:params:oauth:token-type:access_token` (RFC 8693, 3)."""
+    token_type: _builtins.str
+    """Always `Bearer` (RFC 6750)."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    def __init__(
+        self,
+        *,
+        access_token: _builtins.str = ...,
+        issued_token_type: _builtins.str = ...,
+        token_type: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expire_time", b"expire_time", "issued_token_type", b"issued_token_type", "token_type", b"token_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeTokenResponse: _TypeAlias = ExchangeTokenResponse  # noqa: Y015
 
 @_typing.final
 class IssueServiceTokenResponse(_message.Message):

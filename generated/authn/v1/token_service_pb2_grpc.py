@@ -60,6 +60,11 @@ class TokenServiceStub:
                 request_serializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenRequest.SerializeToString,
                 response_deserializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenResponse.FromString,
                 _registered_method=True)
+        self.ExchangeToken = channel.unary_unary(
+                '/authn.v1.TokenService/ExchangeToken',
+                request_serializer=authn_dot_v1_dot_token__service__pb2.ExchangeTokenRequest.SerializeToString,
+                response_deserializer=authn_dot_v1_dot_token__service__pb2.ExchangeTokenResponse.FromString,
+                _registered_method=True)
         self.GetJwks = channel.unary_unary(
                 '/authn.v1.TokenService/GetJwks',
                 request_serializer=authn_dot_v1_dot_token__service__pb2.GetJwksRequest.SerializeToString,
@@ -143,6 +148,25 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExchangeToken(self, request, context):
+        """Exchanges an access token that the calling service was sent for one to call another service
+        with, for the same subject (RFC 8693). The new token says no more than the old one: its scopes
+        are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
+        `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
+        belongs to the same session, has no refresh token, and dies with it, with the old token, and
+        with the credentials of each service in `act`. The old token must be for an audience on the
+        service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+        service proves itself as for IssueServiceToken. Not idempotent.
+
+        Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
+        service; INVALID_AUDIENCE if tokens are not issued for the audience, or not to this service;
+        INVALID_SCOPE if the old token or the service lacks a scope; INVALID_REQUEST also if the old
+        token was passed on four times, or there is no certificate to bind to; STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJwks(self, request, context):
         """Gives the public keys that tokens are checked with (RFC 7517). Idempotent.
         """
@@ -209,6 +233,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.IssueServiceToken,
                     request_deserializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenRequest.FromString,
                     response_serializer=authn_dot_v1_dot_token__service__pb2.IssueServiceTokenResponse.SerializeToString,
+            ),
+            'ExchangeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExchangeToken,
+                    request_deserializer=authn_dot_v1_dot_token__service__pb2.ExchangeTokenRequest.FromString,
+                    response_serializer=authn_dot_v1_dot_token__service__pb2.ExchangeTokenResponse.SerializeToString,
             ),
             'GetJwks': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJwks,
@@ -367,6 +396,33 @@ class TokenService:
             '/authn.v1.TokenService/IssueServiceToken',
             authn_dot_v1_dot_token__service__pb2.IssueServiceTokenRequest.SerializeToString,
             authn_dot_v1_dot_token__service__pb2.IssueServiceTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExchangeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authn.v1.TokenService/ExchangeToken',
+            authn_dot_v1_dot_token__service__pb2.ExchangeTokenRequest.SerializeToString,
+            authn_dot_v1_dot_token__service__pb2.ExchangeTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

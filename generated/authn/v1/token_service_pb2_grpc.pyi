@@ -70,6 +70,21 @@ class TokenServiceStub:
     not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
     STORE_UNAVAILABLE.
     """
+    ExchangeToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ExchangeTokenRequest, _token_service_pb2.ExchangeTokenResponse]
+    """Exchanges an access token that the calling service was sent for one to call another service
+    with, for the same subject (RFC 8693). The new token says no more than the old one: its scopes
+    are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
+    `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
+    belongs to the same session, has no refresh token, and dies with it, with the old token, and
+    with the credentials of each service in `act`. The old token must be for an audience on the
+    service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+    service proves itself as for IssueServiceToken. Not idempotent.
+
+    Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
+    service; INVALID_AUDIENCE if tokens are not issued for the audience, or not to this service;
+    INVALID_SCOPE if the old token or the service lacks a scope; INVALID_REQUEST also if the old
+    token was passed on four times, or there is no certificate to bind to; STORE_UNAVAILABLE.
+    """
     GetJwks: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.GetJwksRequest, _token_service_pb2.GetJwksResponse]
     """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
     WatchRevocations: _grpc.UnaryStreamMultiCallable[_token_service_pb2.WatchRevocationsRequest, _token_service_pb2.WatchRevocationsResponse]
@@ -134,6 +149,21 @@ class TokenServiceAsyncStub(TokenServiceStub):
     Errors: CALLER_UNAUTHENTICATED; INVALID_AUDIENCE if tokens are not issued for the audience, or
     not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
     STORE_UNAVAILABLE.
+    """
+    ExchangeToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ExchangeTokenRequest, _token_service_pb2.ExchangeTokenResponse]  # type: ignore[assignment]
+    """Exchanges an access token that the calling service was sent for one to call another service
+    with, for the same subject (RFC 8693). The new token says no more than the old one: its scopes
+    are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
+    `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
+    belongs to the same session, has no refresh token, and dies with it, with the old token, and
+    with the credentials of each service in `act`. The old token must be for an audience on the
+    service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+    service proves itself as for IssueServiceToken. Not idempotent.
+
+    Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
+    service; INVALID_AUDIENCE if tokens are not issued for the audience, or not to this service;
+    INVALID_SCOPE if the old token or the service lacks a scope; INVALID_REQUEST also if the old
+    token was passed on four times, or there is no certificate to bind to; STORE_UNAVAILABLE.
     """
     GetJwks: _aio.UnaryUnaryMultiCallable[_token_service_pb2.GetJwksRequest, _token_service_pb2.GetJwksResponse]  # type: ignore[assignment]
     """Gives the public keys that tokens are checked with (RFC 7517). Idempotent."""
@@ -226,6 +256,27 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: CALLER_UNAUTHENTICATED; INVALID_AUDIENCE if tokens are not issued for the audience, or
         not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
         STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ExchangeToken(
+        self,
+        request: _token_service_pb2.ExchangeTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.ExchangeTokenResponse, _abc.Awaitable[_token_service_pb2.ExchangeTokenResponse]]:
+        """Exchanges an access token that the calling service was sent for one to call another service
+        with, for the same subject (RFC 8693). The new token says no more than the old one: its scopes
+        are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
+        `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
+        belongs to the same session, has no refresh token, and dies with it, with the old token, and
+        with the credentials of each service in `act`. The old token must be for an audience on the
+        service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+        service proves itself as for IssueServiceToken. Not idempotent.
+
+        Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
+        service; INVALID_AUDIENCE if tokens are not issued for the audience, or not to this service;
+        INVALID_SCOPE if the old token or the service lacks a scope; INVALID_REQUEST also if the old
+        token was passed on four times, or there is no certificate to bind to; STORE_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
