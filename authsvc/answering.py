@@ -11,7 +11,8 @@ from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.session_directory import SessionDirectory
-from authsvc.domain.token_checking import TokenChecker
+from authsvc.domain.token_checking import Requirements, TokenChecker
+from authsvc.domain.token_exchange import TokenExchange
 from authsvc.domain.verification import Verification
 from authsvc.foundation import Foundation
 from authsvc.second_factors import SecondFactors
@@ -41,6 +42,7 @@ class Parts:
     proving: Authenticating
     services: Calling
     checker: TokenChecker
+    exchange: TokenExchange
     watching: Watching
 
 
@@ -65,6 +67,7 @@ def servicers(base: Foundation, parts: Parts) -> Servicers:
         token=TokenService(
             verification=verification,
             service_tokens=parts.services.tokens,
+            exchange=parts.exchange,
             keys=base.keys,
             revocation_watch=parts.watching.revocations,
             key_watch=parts.watching.keys,
@@ -102,7 +105,9 @@ def interceptor(base: Foundation, parts: Parts) -> CallInterceptor:
         callers=Callers(
             services=services.authenticator,
             verify_assertion=services.assertions.verify,
-            verify=lambda token: checker.verify(token).claims,
+            verify=lambda token, certificate: (
+                checker.verify(token, Requirements(certificate=certificate)).claims
+            ),
             trust_loopback=config.mode == "dev",
             require_caller=config.require_caller,
             with_certificates=config.tls_client_ca is not None,

@@ -20,6 +20,7 @@ from authsvc.config import Config
 from authsvc.domain.clock import Clock
 from authsvc.domain.grants import Grants
 from authsvc.domain.refresh_tokens import RefreshTokenCodec
+from authsvc.domain.token_exchange import TokenExchange
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.running import App
 from authsvc.stores.redis.configuration import verify_configuration
@@ -91,6 +92,7 @@ def _parts(
         record=base.record,
         clock=base.clock,
     )
+    checker = checking.put_together(base, ending)
     factors = second_factors.put_together(base, attempts=attempts, grants=grants, revoker=revoker)
     return answering.Parts(
         revoker=revoker,
@@ -104,6 +106,13 @@ def _parts(
             revoker=revoker,
         ),
         services=calling.put_together(base, replica=ending.replica, revoker=revoker, issuer=issuer),
-        checker=checking.put_together(base, ending),
+        checker=checker,
+        exchange=TokenExchange(
+            checker=checker,
+            issuer=issuer,
+            audience=policies.grant_policy(base.config).audience,
+            record=base.record,
+            clock=base.clock,
+        ),
         watching=watching.put_together(base, replica=ending.replica),
     )

@@ -89,6 +89,8 @@ class TokenDefect(Enum):
     TOKEN_REVOKED = "the token was revoked"  # noqa: S105 - a sentence, not a secret
     SESSION_REVOKED = "its session was revoked"
     EPOCH = "its account's epoch was raised"
+    DELEGATION = "a token or an actor that it came from was revoked"
+    CERTIFICATE = "it is bound to a certificate that was not shown"
 
 
 class TokenInactive(AuthError):

@@ -1,19 +1,21 @@
 """Interceptors that let calls into a gRPC server by their access token.
 
-The token stands in the metadata `authorization: Bearer …`; its claims are `current_claims()` for
+The token stands in the metadata `authorization: Bearer …`; one that is bound to a certificate must
+come by a connection on which that was shown (mutual TLS). Its claims are `current_claims()` for
 as long as the call is served.
 """
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from authsvc.client.bearer import borne, current_claims
-from authsvc.client.refusals import Rules, refusal, surround, token_in
+from authsvc.client.refusals import Rules, certificate_in, refusal, surround, token_in
 from authsvc.client.verifier import Verifier
 from authsvc.errors import AuthError
 from authsvc.verify.claims import Claims
@@ -77,6 +79,7 @@ class AuthInterceptor(_Interceptor, grpc.ServerInterceptor):
                 required_scopes=scopes,
                 max_age=self._rules.max_age,
                 acr=self._rules.acr,
+                certificate=partial(certificate_in, context),
             )
         except AuthError as error:
             refused = refusal(error)
@@ -126,6 +129,7 @@ class AioAuthInterceptor(_Interceptor, grpc.aio.ServerInterceptor):
                 required_scopes=scopes,
                 max_age=self._rules.max_age,
                 acr=self._rules.acr,
+                certificate=partial(certificate_in, context),
             )
         except AuthError as error:
             refused = refusal(error)

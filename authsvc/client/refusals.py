@@ -7,6 +7,8 @@ from math import ceil
 from typing import Any
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from authsvc.client.bearer import step_up, token_of
 from authsvc.errors import (
@@ -75,6 +77,12 @@ def token_in(context: Any) -> str:
     """
     metadata: Iterable[tuple[str, str]] = context.invocation_metadata() or ()
     return token_of([value for key, value in metadata if key == "authorization"])
+
+
+def certificate_in(context: Any) -> bytes:
+    """Give the SHA-256 of the client certificate of a call's connection; empty if there is none."""
+    pem = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
+    return x509.load_pem_x509_certificate(pem).fingerprint(SHA256()) if pem else b""
 
 
 Wrap = Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -33,13 +33,22 @@ from authsvc.errors import (
     TokenInactive,
 )
 from authsvc.verify.assurance import require_authentication
+from authsvc.verify.binding import require_certificate
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
 from authsvc.verify.verifier import TokenVerifier
 
+Certificate = Callable[[], bytes]
+"""Gives the SHA-256 of the certificate of a peer; empty for none."""
+
 _REVOCATIONS_PATIENCE = 4.0  # a piece comes every second
 _KEYS_PATIENCE = 15.0  # a response comes every 5 seconds
 _ASK_SECONDS = 1.0
+
+
+def no_certificate() -> bytes:
+    """Say that the peer has shown none."""
+    return b""
 
 
 class Mode(Enum):
@@ -171,6 +180,7 @@ class Verifier:
         *,
         max_age: timedelta | None = None,
         acr: str = "",
+        certificate: Certificate = no_certificate,
     ) -> Claims:
         """Give the claims of an active token. No call is made unless it names an unknown key.
 
@@ -180,6 +190,9 @@ class Verifier:
             required_scopes: Scopes that it must all have.
             max_age: How long ago its subject may have proved who it is; None for any time.
             acr: The level that it must reach, `aal1` or `aal2`; empty for any.
+            certificate: Gives the SHA-256 of the client certificate (DER) of the connection that
+                the token came by, empty for none. Asked for a token that is bound to one, which
+                is else inactive (RFC 8705, 3).
 
         Raises:
             TokenInactive: It is not active.
@@ -191,12 +204,26 @@ class Verifier:
         """
         try:
             try:
-                claims = self._check(token, audience, required_scopes, max_age, acr)
+                claims = self._check(
+                    token,
+                    audience,
+                    required_scopes,
+                    max_age=max_age,
+                    acr=acr,
+                    certificate=certificate,
+                )
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 self._keys.ask_again()
-                claims = self._check(token, audience, required_scopes, max_age, acr)
+                claims = self._check(
+                    token,
+                    audience,
+                    required_scopes,
+                    max_age=max_age,
+                    acr=acr,
+                    certificate=certificate,
+                )
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -211,16 +238,31 @@ class Verifier:
         *,
         max_age: timedelta | None = None,
         acr: str = "",
+        certificate: Certificate = no_certificate,
     ) -> Claims:
         """Do as `verify`; if the server must be asked for a key, the event loop goes on."""
         try:
             try:
-                claims = self._check(token, audience, required_scopes, max_age, acr)
+                claims = self._check(
+                    token,
+                    audience,
+                    required_scopes,
+                    max_age=max_age,
+                    acr=acr,
+                    certificate=certificate,
+                )
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 await asyncio.to_thread(self._keys.ask_again)
-                claims = self._check(token, audience, required_scopes, max_age, acr)
+                claims = self._check(
+                    token,
+                    audience,
+                    required_scopes,
+                    max_age=max_age,
+                    acr=acr,
+                    certificate=certificate,
+                )
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -241,8 +283,10 @@ class Verifier:
         token: str,
         audience: str | None,
         required_scopes: Collection[str],
+        *,
         max_age: timedelta | None,
         acr: str,
+        certificate: Certificate,
     ) -> Claims:
         # The order matters: what is read after the look at the clock is at least as new.
         now = since_boot()
@@ -255,6 +299,8 @@ class Verifier:
         now = max(wall, steady)
         self._tokens.judge(claims, audience=audience or self._audience, now=now)
         self._feed.index.judge(claims)
+        if claims.certificate:
+            require_certificate(claims, certificate())
         if max_age is not None or acr:
             require_authentication(claims, max_age=max_age, acr=acr, now=now)
         if required_scopes and not set(claims.scopes).issuperset(required_scopes):

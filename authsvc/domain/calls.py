@@ -35,6 +35,8 @@ class Call(NamedTuple):
     """Of the account's access token that came along, checked and active."""
     service: CallingService | None = None
     """The calling service; None if none was authenticated, or it has no service account."""
+    certificate: bytes = b""
+    """SHA-256 of the client certificate of the connection; empty if there is none."""
 
     @property
     def actor(self) -> str:

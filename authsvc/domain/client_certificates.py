@@ -24,6 +24,8 @@ class ClientCertificate:
 
     uris: tuple[str, ...]
     dns_names: tuple[str, ...]
+    sha256: bytes
+    """Of its DER: what tokens can be bound to (RFC 8705, 3.1)."""
     unverified_end: datetime | None
     """When it ends, if this handshake did not look: a resumed session verifies nothing anew."""
 

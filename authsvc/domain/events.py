@@ -59,6 +59,7 @@ class EventType(StrEnum):
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
     SERVICE_TOKEN_ISSUED = "service_token.issued"  # noqa: S105 - an event's name
+    TOKEN_EXCHANGED = "token.exchanged"  # noqa: S105 - an event's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 While this worker holds a read lease it knows by itself what was revoked; else it asks Redis.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -15,12 +15,20 @@ from authsvc.domain.replica import RevocationReplica
 from authsvc.domain.revocation import RevocationMarks, TokenMarks, TokenNames
 from authsvc.errors import InsufficientScope, RevisionNotReached, TokenDefect, TokenInactive
 from authsvc.verify.assurance import require_authentication
+from authsvc.verify.binding import require_certificate
 from authsvc.verify.cache import TokenCache
-from authsvc.verify.claims import Claims
+from authsvc.verify.claims import Actor, Claims
 from authsvc.verify.keyring import KeyRing
 from authsvc.verify.verifier import TokenVerifier
 
-_REVOKED = frozenset((TokenDefect.TOKEN_REVOKED, TokenDefect.SESSION_REVOKED, TokenDefect.EPOCH))
+_REVOKED = frozenset(
+    (
+        TokenDefect.TOKEN_REVOKED,
+        TokenDefect.SESSION_REVOKED,
+        TokenDefect.EPOCH,
+        TokenDefect.DELEGATION,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,8 @@ class Requirements:
     """How long ago its subject may have proved who it is; None for any time."""
     acr: str = ""
     """How surely it must have; empty for any way."""
+    certificate: bytes = b""
+    """SHA-256 of the certificate that came with it, which a bound token needs; empty for none."""
 
 
 NOTHING_MORE = Requirements()
@@ -211,6 +221,7 @@ class TokenChecker:
             raise
 
     def _hold_against(self, claims: Claims, requirements: Requirements) -> None:
+        require_certificate(claims, requirements.certificate)
         max_age, acr = requirements.max_age, requirements.acr
         if max_age is not None or acr:
             now = self._clock().timestamp()
@@ -232,11 +243,11 @@ class TokenChecker:
             ring = self._keys.ring
             tokens = [self._read_or_refuse(token, audience) for token in access_tokens]
             names = [_names(token) for token in tokens if isinstance(token, Claims)]
-            marks = iter(self._marks.check(names))
+            marks = iter(self._marks.check([name for each in names for name in each]))
             if self._keys.ring is ring:  # else a key may have been revoked: the fence has told
                 break
         verdicts = [
-            _judge(token, next(marks)) if isinstance(token, Claims) else token for token in tokens
+            _judge(token, marks) if isinstance(token, Claims) else token for token in tokens
         ]
         if any(isinstance(v, TokenInactive) and v.defect in _REVOKED for v in verdicts):
             self._wait_until_everywhere(self._head())
@@ -279,22 +290,49 @@ def _with_its_key(
     return read(access_token)
 
 
-def _names(claims: Claims) -> TokenNames:
-    return TokenNames(
-        token_id=TokenId(claims.token_id),
-        session_id=SessionId(claims.session_id),
-        account_id=AccountId(claims.subject),
-    )
+def _names(claims: Claims) -> list[TokenNames]:
+    """Give what a token can be revoked by: its own names, then those of what it came from."""
+    session_id, account_id = SessionId(claims.session_id), AccountId(claims.subject)
+    token_ids = [claims.token_id]
+    actors: tuple[Actor, ...] = ()
+    if claims.delegation is not None:
+        token_ids.extend(claims.delegation.token_ids)
+        actors = claims.delegation.actors
+    own = [
+        TokenNames(token_id=TokenId(token_id), session_id=session_id, account_id=account_id)
+        for token_id in token_ids
+    ]
+    # No token of an actor is among what it acts by, and no token bears the name of a session.
+    return own + [
+        TokenNames(
+            token_id=TokenId(actor.session_id),
+            session_id=SessionId(actor.session_id),
+            account_id=AccountId(actor.subject),
+        )
+        for actor in actors
+    ]
 
 
-def _judge(claims: Claims, marks: TokenMarks) -> Verdict | TokenInactive:
+def _judge(claims: Claims, marks: Iterator[TokenMarks]) -> Verdict | TokenInactive:
+    """Judge a token by the marks of all its names, in their order."""
+    own = next(marks)
+    defect = _defect(own, claims.epoch)
+    if claims.delegation is not None:
+        epochs = [claims.epoch] * len(claims.delegation.token_ids)
+        epochs += [actor.epoch for actor in claims.delegation.actors]
+        # Each is looked at, whatever the one before: the marks of the next token come after.
+        found = [_defect(next(marks), epoch) for epoch in epochs]
+        if any(found):
+            defect = defect or TokenDefect.DELEGATION
+    return TokenInactive(defect) if defect else Verdict(claims, own.revision)
+
+
+def _defect(marks: TokenMarks, epoch: int) -> TokenDefect | None:
     if marks.token_revoked:
-        return TokenInactive(TokenDefect.TOKEN_REVOKED)
+        return TokenDefect.TOKEN_REVOKED
     if marks.session_revoked:
-        return TokenInactive(TokenDefect.SESSION_REVOKED)
-    if claims.epoch < marks.epoch:
-        return TokenInactive(TokenDefect.EPOCH)
-    return Verdict(claims, marks.revision)
+        return TokenDefect.SESSION_REVOKED
+    return TokenDefect.EPOCH if epoch < marks.epoch else None
 
 
 def _require_scopes(claims: Claims, required_scopes: Iterable[str]) -> None:
@@ -309,7 +347,8 @@ def _claims_or_refusal(
     if isinstance(verdict, TokenInactive):
         return verdict
     try:
+        require_certificate(verdict.claims, b"")  # a batch comes by no one connection
         _require_scopes(verdict.claims, required_scopes)
-    except InsufficientScope as refusal:
+    except (TokenInactive, InsufficientScope) as refusal:
         return refusal
     return verdict.claims

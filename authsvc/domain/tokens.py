@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_seed_keypair
 
 from authsvc.domain.identifiers import (
+    AccountId,
     KeyId,
     ServiceAccountId,
     SessionId,
@@ -25,7 +26,10 @@ from authsvc.domain.identifiers import (
 from authsvc.domain.sessions import Session
 from authsvc.domain.signing_keys import SigningKey
 from authsvc.verify.assurance import acr_of
+from authsvc.verify.claims import Actor, Claims, Delegation
 from authsvc.verify.keyring import lower_s
+
+_Claims = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,24 @@ class ServiceGrant:
     epoch: int
     expire_time: datetime | None
     """When the credential ends by which it was asked for; the token does not outlive it."""
+    certificate: bytes = b""
+    """SHA-256 of the certificate that it is bound to; empty for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangedGrant:
+    """What a token says that was made from another."""
+
+    subject: Claims
+    """Of the token that it is made from."""
+    actor: Actor
+    client_id: str
+    audience: str
+    scopes: tuple[str, ...]
+    expire_time: datetime
+    """By when it ends at the latest."""
+    certificate: bytes
+    """SHA-256 of the certificate that it is bound to; empty for none."""
 
 
 class TokenIssuer:
@@ -102,12 +124,40 @@ class TokenIssuer:
             "amr": list(grant.amr),
             "auth_time": int(now.timestamp()),
             "epoch": grant.epoch,
+            **_confirmation(grant.certificate),
         }
         partition = account_partition(grant.service_account_id)
         return self._issue(claims, partition, now=now, ends=grant.expire_time)
 
+    def issue_exchanged(self, grant: ExchangedGrant, *, now: datetime) -> AccessToken:
+        """Sign a token that was made from another (RFC 8693).
+
+        Raises:
+            StoreUnavailable: There is no active signing key.
+
+        """
+        subject = grant.subject
+        before = subject.delegation or Delegation((), ())
+        claims = {
+            "sub": subject.subject,
+            "aud": grant.audience,
+            "client_id": grant.client_id,
+            "sid": subject.session_id,
+            "scope": " ".join(grant.scopes),
+            "roles": list(subject.roles),
+            "amr": list(subject.amr),
+            **({"acr": subject.acr} if subject.acr else {}),
+            "auth_time": subject.authenticated_at,
+            "epoch": subject.epoch,
+            "act": _nested((grant.actor, *before.actors)),
+            "lineage": [subject.token_id, *before.token_ids],
+            **_confirmation(grant.certificate),
+        }
+        partition = account_partition(AccountId(subject.subject))
+        return self._issue(claims, partition, now=now, ends=grant.expire_time)
+
     def _issue(
-        self, claims: "_Claims", partition: int, *, now: datetime, ends: datetime | None
+        self, claims: _Claims, partition: int, *, now: datetime, ends: datetime | None
     ) -> AccessToken:
         sign = self._signer(self._signing_key())
         token_id = new_token_id(partition)
@@ -129,9 +179,21 @@ class TokenIssuer:
         return prepared[1]
 
 
-_Claims = dict[str, Any]
 _Sign = Callable[[_Claims], str]
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _nested(actors: tuple[Actor, ...]) -> _Claims:
+    """Write a chain of actors, the one that acts now outermost (RFC 8693, 4.1)."""
+    act: _Claims = {}
+    for actor in reversed(actors):
+        inner = {"act": act} if act else {}
+        act = {"sub": actor.subject, "epoch": actor.epoch, "sid": actor.session_id, **inner}
+    return act
+
+
+def _confirmation(certificate: bytes) -> _Claims:
+    return {"cnf": {"x5t#S256": encode_id(certificate)}} if certificate else {}
 
 
 def _eddsa_signer(key: SigningKey) -> _Sign:

@@ -121,7 +121,11 @@ class Verification:
             return Introspection(None, session, self._reach(min_revision))
         try:
             claims = self._checker.decode(token)
-            requirements = Requirements(audience=claims.audience, min_revision=min_revision)
+            requirements = Requirements(
+                audience=claims.audience,
+                min_revision=min_revision,
+                certificate=claims.certificate,  # the caller is told, and has to look (RFC 8705)
+            )
             verdict = self.verify(call, token, requirements)
         except TokenInactive:
             return Introspection(None, None, self._reach(min_revision))
@@ -141,7 +145,9 @@ class Verification:
         if not call.serves(claims.audience):
             return Explanation(TokenDefect.AUDIENCE, None)
         try:
-            self._checker.verify(access_token, Requirements(audience=audience))
+            self._checker.verify(
+                access_token, Requirements(audience=audience, certificate=claims.certificate)
+            )
         except TokenInactive as refusal:
             return Explanation(refusal.defect, claims)
         return Explanation(None, claims)

@@ -11,7 +11,7 @@ from authsvc.domain.calls import PUBLIC_CLIENT, Call
 from authsvc.domain.client_certificates import ClientCertificate
 from authsvc.domain.identifiers import is_service_account_id
 from authsvc.domain.service_directory import DEVELOPMENT_CLIENT
-from authsvc.errors import CallerUnauthenticated, TokenInactive
+from authsvc.errors import CallerUnauthenticated, TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
 
 API_KEY = "x-authsvc-api-key"
@@ -44,7 +44,7 @@ class Callers:
         *,
         services: Services,
         verify_assertion: Callable[[str], CallingService],
-        verify: Callable[[str], Claims],
+        verify: Callable[[str, bytes], Claims],
         trust_loopback: bool,
         require_caller: bool,
         with_certificates: bool = False,
@@ -54,7 +54,8 @@ class Callers:
         Args:
             services: Knows services by their credentials.
             verify_assertion: Knows a service by its client assertion, once.
-            verify: Gives the claims of an active access token.
+            verify: Gives the claims of an active access token that came with a certificate, whose
+                SHA-256 is given, or with none.
             trust_loopback: Take loopback peers without a credential for a service with every scope.
             require_caller: Refuse calls of which no calling service is known.
             with_certificates: Whether peers show client certificates.
@@ -91,7 +92,8 @@ class Callers:
         address = peer_address(peer)
         service = self._proven(metadata, certificate, assertion)
         is_trusted = self._trust_loopback and is_loopback(address)
-        claims = self._claims(metadata, is_known=service is not None or is_trusted)
+        shown = b"" if certificate is None else certificate.sha256
+        claims = self._claims(metadata, shown, is_known=service is not None or is_trusted)
         if claims is not None and is_service_account_id(claims.subject):
             service = united(service, self._services.by_token(claims))
             claims = None  # a service never acts as an account
@@ -111,6 +113,7 @@ class Callers:
             correlation_id=correlation_id,
             claims=claims,
             service=service,
+            certificate=shown,
         )
         return call, service is not None or is_trusted
 
@@ -126,17 +129,30 @@ class Callers:
             service = united(service, self._verify_assertion(assertion))
         return service
 
-    def _claims(self, metadata: Mapping[str, str], *, is_known: bool) -> Claims | None:
+    def _claims(
+        self, metadata: Mapping[str, str], certificate: bytes, *, is_known: bool
+    ) -> Claims | None:
         authorization = metadata.get(AUTHORIZATION)
         if authorization is None:
             return None
         is_bearer = authorization[: len(_BEARER)].lower() == _BEARER
         try:
-            return self._verify(authorization[len(_BEARER) :] if is_bearer else "")
+            return self._own(authorization[len(_BEARER) :] if is_bearer else "", certificate)
         except TokenInactive:
             if self._require_caller and not is_known:
                 raise CallerUnauthenticated from None  # nobody learns what a token is worth
             raise
+
+    def _own(self, access_token: str, certificate: bytes) -> Claims:
+        """Give the claims of a token by which its subject itself calls.
+
+        Who was passed a token may do with it what the subject's services do, and is not the
+        subject: it changes no password and opens no session (P-MFA-3).
+        """
+        claims = self._verify(access_token, certificate)
+        if claims.actor:
+            raise TokenInactive(TokenDefect.DELEGATION)
+        return claims
 
 
 @lru_cache(maxsize=4096)  # a peer is a connection, of many calls

@@ -114,6 +114,8 @@ def token_claims(claims: Claims) -> TokenClaims:
         acr=claims.acr,
         epoch=claims.epoch,
         actor=claims.actor,
+        actors=[actor.subject for actor in claims.delegation.actors] if claims.delegation else (),
+        certificate_sha256=claims.certificate,
     )
 
 

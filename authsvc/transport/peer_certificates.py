@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from authsvc.domain.client_certificates import ClientCertificate
 
-_KNOWN_ENDS = 1024
+_KNOWN = 1024
 
 
 def client_certificate(properties: Mapping[str, Iterable[bytes]]) -> ClientCertificate | None:
@@ -20,6 +21,7 @@ def client_certificate(properties: Mapping[str, Iterable[bytes]]) -> ClientCerti
     return ClientCertificate(
         uris=_texts(properties.get("peer_uri", ())),
         dns_names=_texts(properties.get("peer_dns", ())),
+        sha256=_sha256(pem),
         unverified_end=_end(pem) if is_resumed else None,
     )
 
@@ -29,6 +31,11 @@ def _texts(values: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(value.decode("ascii", errors="replace") for value in values)
 
 
-@lru_cache(maxsize=_KNOWN_ENDS)
+@lru_cache(maxsize=_KNOWN)
+def _sha256(pem: bytes) -> bytes:
+    return x509.load_pem_x509_certificate(pem).fingerprint(SHA256())
+
+
+@lru_cache(maxsize=_KNOWN)
 def _end(pem: bytes) -> datetime:
     return x509.load_pem_x509_certificate(pem).not_valid_after_utc

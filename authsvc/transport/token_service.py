@@ -10,6 +10,7 @@ from authsvc.domain.keys import Keys
 from authsvc.domain.repeated_checks import RepeatedChecks
 from authsvc.domain.service_tokens import ServiceTokens
 from authsvc.domain.token_checking import Requirements
+from authsvc.domain.token_exchange import Exchange, TokenExchange
 from authsvc.domain.verification import Verification
 from authsvc.errors import AuthError, TokenDefect
 from authsvc.transport.context import current_call
@@ -21,6 +22,8 @@ from authsvc.transport.streams import Stream
 from authsvc.transport.validation import parse, takes_bytes
 from authsvc.transport.written import Latest, Written
 from authsvc.verify.claims import Claims
+
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693, 3
 
 _DEFECTS: dict[TokenDefect | None, pb.TokenDefect.ValueType] = {
     None: pb.TokenDefect.TOKEN_DEFECT_UNSPECIFIED,
@@ -36,6 +39,7 @@ class TokenService(TokenServiceServicer):
         *,
         verification: Verification,
         service_tokens: ServiceTokens,
+        exchange: TokenExchange,
         keys: Keys,
         revocation_watch: RevocationWatch,
         key_watch: KeyWatch,
@@ -46,6 +50,7 @@ class TokenService(TokenServiceServicer):
         self._checks = RepeatedChecks(verification)
         self._verification = verification
         self._service_tokens = service_tokens
+        self._exchange = exchange
         self._keys = keys
         self._revocation_watch = revocation_watch
         self._key_watch = key_watch
@@ -94,10 +99,31 @@ class TokenService(TokenServiceServicer):
         self, request: pb.IssueServiceTokenRequest, _: grpc.ServicerContext
     ) -> pb.IssueServiceTokenResponse:
         token = self._service_tokens.issue(
-            current_call(), audience=request.audience, scopes=request.scopes
+            current_call(),
+            audience=request.audience,
+            scopes=request.scopes,
+            is_bound=request.bind_to_certificate,
         )
         return pb.IssueServiceTokenResponse(
             access_token=token.text,
+            token_type="Bearer",  # noqa: S106 - the word of RFC 6750
+            expire_time=timestamp(token.expire_time),
+        )
+
+    def ExchangeToken(
+        self, request: pb.ExchangeTokenRequest, _: grpc.ServicerContext
+    ) -> pb.ExchangeTokenResponse:
+        wanted = Exchange(
+            audience=request.audience,
+            scopes=tuple(request.scopes),
+            ttl=request.ttl.ToTimedelta() if request.HasField("ttl") else None,
+            certificate=request.subject_certificate_sha256,
+            is_bound=request.bind_to_certificate,
+        )
+        token = self._exchange.exchange(current_call(), request.subject_token, wanted)
+        return pb.ExchangeTokenResponse(
+            access_token=token.text,
+            issued_token_type=_ACCESS_TOKEN,
             token_type="Bearer",  # noqa: S106 - the word of RFC 6750
             expire_time=timestamp(token.expire_time),
         )
@@ -142,6 +168,7 @@ def _question(data: bytes) -> tuple[str, Requirements]:
         min_revision=request.min_revision,
         max_age=request.max_age.ToTimedelta() if request.HasField("max_age") else None,
         acr=request.acr,
+        certificate=request.certificate_sha256,
     )
 
 

@@ -9,12 +9,20 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from authsvc.errors import TokenDefect, TokenInactive
+from authsvc.verify.jws import decode_base64url
 
 _SUBJECT_PREFIXES = ("acc_", "svc_")
 """People and services have names that never collide (P-TOK-8)."""
 
-_UNENFORCED = frozenset({"cnf", "nbf"})
+_UNENFORCED = frozenset({"nbf"})
 """Claims that narrow a token in ways not checked here; to ignore one would be to widen it."""
+
+MAX_ACTORS = 4
+"""How often a token may be passed on."""
+
+_THUMBPRINT = "x5t#S256"
+_SHA256_BYTES = 32
+_ACTOR_MEMBERS = frozenset({"sub", "epoch", "sid"})
 
 _INTEGER_END = 2**53
 """Above, JSON numbers are not the same everywhere (RFC 7493, 2.2)."""
@@ -28,6 +36,25 @@ _take_numbers = itemgetter("iat", "exp", "auth_time", "epoch")
 
 # RFC 6749, 3.3: visible ASCII but for the quote and the backslash, with single spaces between.
 _is_scope = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]++(?: [\x21\x23-\x5B\x5D-\x7E]++)*+").fullmatch
+
+
+class Actor(NamedTuple):
+    """A service that had a token made from another (RFC 8693, 4.1), and what that ends with."""
+
+    subject: str
+    epoch: int
+    """Of the service account at that time: lower than its epoch means dead."""
+    session_id: str
+    """The `sid` of the credential that it proved itself by."""
+
+
+class Delegation(NamedTuple):
+    """Where an exchanged token comes from: it dies with any of these."""
+
+    actors: tuple[Actor, ...]
+    """The one that acts now first."""
+    token_ids: tuple[str, ...]
+    """The `jti` of the token that it was made from, and of those which that was made from."""
 
 
 class Claims(NamedTuple):
@@ -49,6 +76,10 @@ class Claims(NamedTuple):
     epoch: int
     actor: str
     """The `sub` of `act` (RFC 8693, 4.1): who acts for the subject; empty if it acts itself."""
+    delegation: Delegation | None = None
+    """Of an exchanged token; None if the subject acts itself."""
+    certificate: bytes = b""
+    """SHA-256 of the certificate that must come with the token (RFC 8705, 3); empty for none."""
 
 
 def read_claims(payload: Mapping[str, Any]) -> Claims:
@@ -76,6 +107,7 @@ def read_claims(payload: Mapping[str, Any]) -> Claims:
     if not subject.startswith(_SUBJECT_PREFIXES) or subject in _SUBJECT_PREFIXES:
         raise TokenInactive(TokenDefect.CLAIMS)
     issued_at, expires_at, authenticated_at, epoch = numbers
+    delegation = _delegation(payload)
     return Claims(
         issuer,
         subject,
@@ -91,7 +123,9 @@ def read_claims(payload: Mapping[str, Any]) -> Claims:
         _strings(payload, "amr"),
         _text(payload, "acr"),
         epoch,
-        _actor(payload),
+        "" if delegation is None else delegation.actors[0].subject,
+        delegation,
+        _certificate(payload),
     )
 
 
@@ -120,13 +154,48 @@ def _strings(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _actor(claims: Mapping[str, Any]) -> str:
-    if "act" not in claims:
-        return ""
-    actor = claims["act"]
-    if type(actor) is not dict:
+def _delegation(claims: Mapping[str, Any]) -> Delegation | None:
+    if "act" not in claims and "lineage" not in claims:
+        return None
+    actors, token_ids = _actors(claims), _strings(claims, "lineage")
+    # Each exchange has added one of each.
+    if not actors or len(actors) != len(token_ids) or not all(token_ids):
         raise TokenInactive(TokenDefect.CLAIMS)
-    subject = _text(actor, "sub")
-    if not subject:
+    return Delegation(actors, token_ids)
+
+
+def _actors(claims: Mapping[str, Any]) -> tuple[Actor, ...]:
+    actors: list[Actor] = []
+    while "act" in claims and len(actors) <= MAX_ACTORS:
+        claims = claims["act"]
+        if type(claims) is not dict or claims.keys() - {"act"} != _ACTOR_MEMBERS:
+            raise TokenInactive(TokenDefect.CLAIMS)
+        actors.append(_actor(claims))
+    if len(actors) > MAX_ACTORS:
         raise TokenInactive(TokenDefect.CLAIMS)
-    return subject
+    return tuple(actors)
+
+
+def _actor(act: Mapping[str, Any]) -> Actor:
+    subject, session_id, epoch = _text(act, "sub"), _text(act, "sid"), act["epoch"]
+    is_named = subject.startswith(_SUBJECT_PREFIXES) and subject not in _SUBJECT_PREFIXES
+    is_epoch = type(epoch) is int and 0 <= epoch < _INTEGER_END
+    if not (is_named and session_id and is_epoch):
+        raise TokenInactive(TokenDefect.CLAIMS)
+    return Actor(subject, epoch, session_id)
+
+
+def _certificate(claims: Mapping[str, Any]) -> bytes:
+    """Read `cnf`; of all that it could ask for, only a certificate is understood here."""
+    if "cnf" not in claims:
+        return b""
+    confirmation = claims["cnf"]
+    if type(confirmation) is not dict or confirmation.keys() != {_THUMBPRINT}:
+        raise TokenInactive(TokenDefect.CLAIMS)
+    try:
+        thumbprint = decode_base64url(_text(confirmation, _THUMBPRINT).encode("ascii"))
+    except ValueError:
+        raise TokenInactive(TokenDefect.CLAIMS) from None
+    if len(thumbprint) != _SHA256_BYTES:
+        raise TokenInactive(TokenDefect.CLAIMS)
+    return thumbprint

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from authsvc.errors import TokenDefect, TokenInactive
-from authsvc.verify.claims import Claims
+from authsvc.verify.claims import Claims, Delegation
 
 _MINUTE = 60
 _Name = TypeVar("_Name")
@@ -75,7 +75,7 @@ class RevocationIndex:
         """Let a token pass that was not revoked.
 
         Raises:
-            TokenInactive: It was: TOKEN_REVOKED, SESSION_REVOKED or EPOCH.
+            TokenInactive: It was: TOKEN_REVOKED, SESSION_REVOKED, EPOCH or DELEGATION.
 
         """
         if hash(claims.token_id) in self._ended:
@@ -85,6 +85,8 @@ class RevocationIndex:
         least = self._accounts.get(hash(claims.subject))
         if least is not None and claims.epoch < least[0]:
             raise TokenInactive(TokenDefect.EPOCH)
+        if claims.delegation is not None:
+            self._judge_delegation(claims.delegation)
 
     def knows_end_of(self, subject: str, *, epoch: int, session_id: str) -> bool:
         """Say whether what a subject had at an epoch, or one session, was revoked."""
@@ -105,6 +107,13 @@ class RevocationIndex:
             + self._sweep(self._accounts, lambda least: least[1] < minute)
             + self._sweep(self._keys, lambda until: until < minute)
         )
+
+    def _judge_delegation(self, delegation: Delegation) -> None:
+        if any(hash(token_id) in self._ended for token_id in delegation.token_ids) or any(
+            self.knows_end_of(actor.subject, epoch=actor.epoch, session_id=actor.session_id)
+            for actor in delegation.actors
+        ):
+            raise TokenInactive(TokenDefect.DELEGATION)
 
     def _add(self, entry: RevocationEntry) -> None:
         until = int(entry.forget_at) // _MINUTE  # to be forgotten once that minute is over

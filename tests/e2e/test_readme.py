@@ -49,6 +49,19 @@ def test_the_lines_about_services_work(tmp_path: Path) -> None:
     assert "TOKEN_INACTIVE" in errors
 
 
+def test_the_lines_about_delegation_work(tmp_path: Path) -> None:
+    with up(tmp_path) as address:
+        made, _login, passed, revoked, errors = paste(lines("docs/delegation.md"), address)
+
+    assert '"serviceAccountId": "svc_' in made
+    assert '"actor": "svc_' in passed
+    assert '"subject": "acc_' in passed
+    assert '"stock.read"' in passed
+    assert '"stock.write"' not in passed
+    assert '"revision"' in revoked
+    assert "TOKEN_INACTIVE" in errors
+
+
 def test_the_lines_about_events_work(tmp_path: Path) -> None:
     with up(tmp_path) as address:
         *_, listed, watched, errors = paste(

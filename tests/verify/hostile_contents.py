@@ -3,6 +3,7 @@
 import json
 
 from authsvc.errors import TokenDefect
+from authsvc.verify.claims import MAX_ACTORS
 
 from .minting import (
     CLAIMS,
@@ -19,6 +20,9 @@ D = TokenDefect
 Case = tuple[str, TokenDefect]
 _HEADER = json.dumps(HEADER).encode()
 _CLAIMS = json.dumps(CLAIMS).encode()
+
+THUMBPRINT = "A" * 43
+"""Of 32 zero bytes."""
 
 
 def json_texts() -> dict[str, Case]:
@@ -116,10 +120,62 @@ def claim_contents() -> dict[str, Case]:
             cases[f"{name} {strings!r}"] = with_claims(**{name: strings}), D.CLAIMS
     for acr in (None, 1, ["aal1"]):
         cases[f"acr {acr!r}"] = with_claims(acr=acr), D.CLAIMS
-    for act in (None, "acc_1", {}, {"sub": ""}, {"sub": 1}, [{"sub": "a"}]):
-        cases[f"act {act!r}"] = with_claims(act=act), D.CLAIMS
-    cases["cnf"] = with_claims(cnf={"jkt": "x"}), D.CLAIMS
+    cases.update(delegation())
+    for cnf in (
+        None,
+        {},
+        "x",
+        {"jkt": "x"},
+        {"x5t#S256": THUMBPRINT, "jkt": "x"},
+        {"x5t#S256": THUMBPRINT[:-1]},
+        {"x5t#S256": THUMBPRINT + "="},
+        {"x5t#S256": THUMBPRINT[:-1] + "B"},
+        {"x5t#S256": "é" * 43},
+        {"x5t#S256": ""},
+        {"x5t#S256": 1},
+        [THUMBPRINT],
+    ):
+        cases[f"cnf {cnf!r}"] = with_claims(cnf=cnf), D.CLAIMS
     cases["nbf"] = with_claims(nbf=NOW), D.CLAIMS
+    return cases
+
+
+def delegation() -> dict[str, Case]:
+    """Tokens of which it can't be told what they come from."""
+    cases: dict[str, Case] = {}
+    actor = {"sub": "svc_gateway", "epoch": 1, "sid": "C" * 22}
+    for act in (
+        None,
+        "acc_1",
+        {},
+        [actor],
+        {"sub": "svc_gateway"},
+        {**actor, "sub": ""},
+        {**actor, "sub": "svc_"},
+        {**actor, "sub": "gateway"},
+        {**actor, "sub": 1},
+        {**actor, "epoch": -1},
+        {**actor, "epoch": True},
+        {**actor, "epoch": 2**53},
+        {**actor, "epoch": "1"},
+        {**actor, "sid": ""},
+        {**actor, "sid": None},
+        {**actor, "exp": 1},
+        {**actor, "act": None},
+        {**actor, "act": {"sub": "svc_edge"}},
+    ):
+        chain = ["D" * 22] * (2 if isinstance(act, dict) and "act" in act else 1)
+        cases[f"act {act!r}"] = with_claims(act=act, lineage=chain), D.CLAIMS
+    for lineage in (None, [], "D", ["D"] * 2, [""], [1], [["D"]], {"D": 1}):
+        cases[f"lineage {lineage!r}"] = with_claims(act=actor, lineage=lineage), D.CLAIMS
+    cases["act without lineage"] = with_claims(act=actor), D.CLAIMS
+    cases["lineage without act"] = with_claims(lineage=["D"]), D.CLAIMS
+    cases["empty lineage without act"] = with_claims(lineage=[]), D.CLAIMS
+    chain = dict(actor)
+    for _ in range(MAX_ACTORS):
+        chain = {**actor, "act": chain}
+    lineage = ["D" * 22] * (MAX_ACTORS + 1)
+    cases["passed on too often"] = with_claims(act=chain, lineage=lineage), D.CLAIMS
     return cases
 
 

@@ -29,11 +29,13 @@ def test_p_tok_1_to_5_a_hostile_token_is_refused_for_the_right_reason(name: str)
 
 
 def test_p_tok_1_to_5_the_table_covers_every_defect_that_is_judged_here() -> None:
-    """Revocation alone is judged elsewhere."""
+    """Revocation and the certificate of the connection are judged elsewhere."""
     judged_elsewhere = {
         TokenDefect.TOKEN_REVOKED,
         TokenDefect.SESSION_REVOKED,
         TokenDefect.EPOCH,
+        TokenDefect.DELEGATION,
+        TokenDefect.CERTIFICATE,
     }
 
     assert {defect for _, defect in HOSTILE.values()} == set(TokenDefect) - judged_elsewhere

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from authsvc.errors import TokenDefect, TokenInactive
-from authsvc.verify.claims import Claims
+from authsvc.verify.claims import Actor, Claims, Delegation
 from authsvc.verify.keyring import KeyRing
 from authsvc.verify.verifier import TokenVerifier
 
@@ -95,9 +95,13 @@ def test_p_tok_3_claims_that_may_be_missing_have_defaults() -> None:
 
 def test_p_int_3_the_actor_is_the_subject_of_act() -> None:
     """RFC 8693, 4.1; earlier actors are for the log of the exchange."""
-    token = mint(act={"sub": "svc_gateway", "act": {"sub": "svc_edge"}})
+    gateway, edge = (Actor(f"svc_{name}", 2, "C" * 22) for name in ("gateway", "edge"))
+    inner = {"sub": edge.subject, "epoch": 2, "sid": edge.session_id}
+    act = {"sub": gateway.subject, "epoch": 2, "sid": gateway.session_id, "act": inner}
+    token = mint(act=act, lineage=["D" * 22, "E" * 22])
+    delegation = Delegation((gateway, edge), ("D" * 22, "E" * 22))
 
-    assert _verify(token) == EXPECTED._replace(actor="svc_gateway")
+    assert _verify(token) == EXPECTED._replace(actor="svc_gateway", delegation=delegation)
 
 
 @pytest.mark.parametrize(
