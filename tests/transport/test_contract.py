@@ -10,7 +10,14 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tests.transport.calls import METHODS, rule
 
 SECRET = re.compile(r"password|token|secret|code|assertion|^api_key$")
-NOT_SECRET = {"page_token", "next_page_token", "token_type", "issued_token_type", "token_id", "tokens"}
+NOT_SECRET = {
+    "page_token",
+    "next_page_token",
+    "token_type",
+    "issued_token_type",
+    "token_id",
+    "tokens",
+}
 STRING = FieldDescriptor.TYPE_STRING
 
 
