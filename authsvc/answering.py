@@ -17,15 +17,15 @@ from authsvc.domain.verification import Verification
 from authsvc.foundation import Foundation
 from authsvc.second_factors import SecondFactors
 from authsvc.stores.sql.account_import import SqlAccountImportStore
-from authsvc.transport.access import access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.callers import Callers
 from authsvc.transport.event_service import EventService
+from authsvc.transport.ext_authz.service import AuthorizationService
 from authsvc.transport.factor_service import FactorService
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
-from authsvc.transport.server import CONCURRENCY, SERVICES, Servicers
+from authsvc.transport.server import CONCURRENCY, Servicers, access_to_methods
 from authsvc.transport.service_account_service import ServiceAccountService
 from authsvc.transport.session_service import SessionService
 from authsvc.transport.token_service import TokenService
@@ -93,6 +93,7 @@ def servicers(base: Foundation, parts: Parts) -> Servicers:
         event=EventService(
             reader=base.recorded.reader, watch=parts.watching.events, page_key=page_key
         ),
+        authorization=AuthorizationService(verification),
         health=parts.watching.health,
     )
 
@@ -101,7 +102,7 @@ def interceptor(base: Foundation, parts: Parts) -> CallInterceptor:
     """Put together what surrounds each call."""
     config, services, checker = base.config, parts.services, parts.checker
     return CallInterceptor(
-        rules=access_rules(SERVICES),
+        rules=access_to_methods(),
         callers=Callers(
             services=services.authenticator,
             verify_assertion=services.assertions.verify,

@@ -26,6 +26,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "authn.v1.EventService": _SQL,
     "authn.v1.KeyService": _SQL | _REDIS,
     "authn.v1.ServiceAccountService": _SQL | _REDIS,
+    "envoy.service.auth.v3.Authorization": frozenset(("revocations",)),
     "grpc.health.v1.Health": frozenset(),
 }
 """What a service can't answer without: stores, or the knowledge of what was revoked."""

@@ -29,7 +29,7 @@ from authsvc.stores.sql.migrate import is_current
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.settings import SqlSettings
-from authsvc.transport.server import SERVICES
+from authsvc.transport.server import access_to_methods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def lay(config: Config, clock: Clock) -> Foundation:
             breached passwords can't be read.
 
     """
-    metrics = Metrics(name for service in SERVICES for name in service.methods_by_name)
+    metrics = Metrics(path.rpartition("/")[2] for path in access_to_methods())
     engine = connect(config.sql_url())
     if not is_current(engine):
         raise ConfigurationError(SCHEMA_FAULT)

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from authsvc.domain.calls import Call
 from authsvc.domain.service_accounts import EVERYTHING
 from authsvc.errors import AccessDenied, CallerUnauthenticated, TokenRequired
+from authsvc.transport.ext_authz.messages import SERVICE as EXT_AUTHZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,19 @@ def access_rules(services: Iterable[ServiceDescriptor]) -> Mapping[str, AccessRu
     }
 
 
+def _entries(service: str, method: str) -> frozenset[str]:
+    return frozenset((EVERYTHING, f"{service}/*", f"{service}/{method}"))
+
+
+FOREIGN_RULES: Mapping[str, AccessRule] = {
+    # It tells no more than VerifyToken does.
+    f"/{EXT_AUTHZ}/Check": AccessRule(
+        AccessLevel.ACCESS_LEVEL_PUBLIC, "", _entries(EXT_AUTHZ, "Check")
+    ),
+}
+"""The rules of methods whose contract is not ours, so that it can't state them."""
+
+
 def _rule(method: MethodDescriptor) -> AccessRule:
     service = method.containing_service.full_name
     name = f"{service}.{method.name}"
@@ -91,6 +105,6 @@ def _rule(method: MethodDescriptor) -> AccessRule:
     return AccessRule(
         option.level,
         option.scope,
-        frozenset((EVERYTHING, f"{service}/*", f"{service}/{method.name}")),
+        _entries(service, method.name),
         option.assertion_field,
     )

@@ -46,6 +46,7 @@ from authsvc.transport.context import set_call
 from authsvc.transport.gate import Gate
 from authsvc.transport.metadata import read_metadata
 from authsvc.transport.peer_certificates import client_certificate
+from authsvc.transport.refusals import RefusedInAnswer
 from authsvc.transport.requests import Cut, RequestStreams, time_heard
 from authsvc.transport.status import cancelled_status, internal_status, status_of
 from authsvc.transport.streams import Streams
@@ -140,6 +141,9 @@ class CallInterceptor(grpc.ServerInterceptor):
                 with self._gate:
                     self._admit(rule, request, context)
                     return behaviour(request, context)
+            except RefusedInAnswer as refusal:
+                code = _tell(name, refusal.error).code.name
+                return refusal.answer
             except Exception as error:  # noqa: BLE001 - the last resort: nothing may reach the caller
                 status = _tell(name, error)
                 code = status.code.name

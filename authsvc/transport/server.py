@@ -1,6 +1,6 @@
 """The gRPC server: its services, its limits (P-API-1), and how it begins and ends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,12 +27,14 @@ from authn.v1 import (
 )
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
-from authsvc.transport import native
+from authsvc.transport import native, reflection
+from authsvc.transport.access import FOREIGN_RULES, AccessRule, access_rules
 from authsvc.transport.account_service import AccountService
 from authsvc.transport.auth_service import AuthService
 from authsvc.transport.event_service import EventService
+from authsvc.transport.ext_authz.messages import SERVICE as EXT_AUTHZ
+from authsvc.transport.ext_authz.service import AuthorizationService, add_authorization_to_server
 from authsvc.transport.factor_service import FactorService
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
@@ -66,7 +68,15 @@ _GRPCIO_THREADS = 1024
 Transport = Literal["grpcio", "native"]
 """What speaks HTTP/2: grpcio, the reference, or pygrpc-native, which bears more calls."""
 
-_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+def access_to_methods() -> Mapping[str, AccessRule]:
+    """Give the rule of every method that is served, by its path, but of health and reflection.
+
+    Raises:
+        ValueError: A method of the contract has none.
+
+    """
+    return {**access_rules(SERVICES), **FOREIGN_RULES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +91,7 @@ class Servicers:
     key: KeyService
     event: EventService
     service_account: ServiceAccountService
+    authorization: AuthorizationService
     health: Health
 
 
@@ -143,8 +154,11 @@ def build_server(
         servicers.service_account, server
     )
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
+    add_authorization_to_server(servicers.authorization, server)
     if with_reflection:
-        _add_reflection(server)
+        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        own = (service.full_name for service in SERVICES)
+        reflection.add_to_server(server, [*own, EXT_AUTHZ, health])
     return server
 
 
@@ -158,20 +172,3 @@ def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transpo
     return grpc.server(
         executor, interceptors=[interceptor], options=[*options, *limits.age_options()]
     )
-
-
-def _add_reflection(server: grpc.Server) -> None:
-    """Serve reflection v1 and v1alpha, which differ in nothing but the name of the package."""
-    health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-    names = [*(service.full_name for service in SERVICES), health, reflection.SERVICE_NAME]
-    servicer = reflection.ReflectionServicer([*names, _REFLECTION_V1])
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    generic = grpc.method_handlers_generic_handler(
-        _REFLECTION_V1, {"ServerReflectionInfo": handler}
-    )
-    server.add_generic_rpc_handlers((generic,))
