@@ -29,11 +29,12 @@ from authn.v1 import factor_pb2 as authn_dot_v1_dot_factor__pb2
 from authn.v1 import session_pb2 as authn_dot_v1_dot_session__pb2
 from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61uthn/v1/account_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/account.proto\x1a\x1d\x61uthn/v1/account_import.proto\x1a\x15\x61uthn/v1/factor.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x11GetAccountRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\"A\n\x12GetAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\"\xbc\x02\n\x14\x43reateAccountRequest\x12R\n\x08username\x18\x01 \x01(\tB6\xbaH3r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$R\x08username\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12\'\n\x08password\x18\x03 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80\x08R\x08password\x12?\n\x05roles\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10 \x18\x01\"\x1dr\x1b\x32\x19^[a-z][a-z0-9._:-]{0,63}$R\x05roles\x12\x41\n\x0cphone_number\x18\x05 \x01(\tB\x1e\xbaH\x1br\x16\x32\x14^\\+[1-9][0-9]{6,14}$\xd8\x01\x01R\x0bphoneNumber\"D\n\x15\x43reateAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\"\x95\x03\n\x14UpdateAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\x12U\n\x08username\x18\x02 \x01(\tB9\xbaH6r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$\xd8\x01\x01R\x08username\x12#\n\x05\x65mail\x18\x03 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12?\n\x05roles\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10 \x18\x01\"\x1dr\x1b\x32\x19^[a-z][a-z0-9._:-]{0,63}$R\x05roles\x12\x43\n\x0bupdate_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\nupdateMask\x12\x41\n\x0cphone_number\x18\x06 \x01(\tB\x1e\xbaH\x1br\x16\x32\x14^\\+[1-9][0-9]{6,14}$\xd8\x01\x01R\x0bphoneNumber\"`\n\x15UpdateAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"d\n\x13ListAccountsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"m\n\x14ListAccountsResponse\x12-\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x11.authn.v1.AccountR\x08\x61\x63\x63ounts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x83\x01\n\x15\x43hangePasswordRequest\x12\x38\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x0f\x63urrentPassword\x12\x30\n\x0cnew_password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x0bnewPassword\"`\n\x16\x43hangePasswordResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"Q\n\x15\x44isableAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"a\n\x16\x44isableAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"P\n\x14\x45nableAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"D\n\x15\x45nableAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\"P\n\x14\x44\x65leteAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"3\n\x15\x44\x65leteAccountResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"S\n\x14\x45xportAccountRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\"\x8e\x02\n\x15\x45xportAccountResponse\x12=\n\x0c\x63ollect_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x63ollectTime\x12+\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12-\n\x08sessions\x18\x03 \x03(\x0b\x32\x11.authn.v1.SessionR\x08sessions\x12*\n\x07\x66\x61\x63tors\x18\x04 \x03(\x0b\x32\x10.authn.v1.FactorR\x07\x66\x61\x63tors\x12.\n\x13recovery_codes_left\x18\x05 \x01(\x05R\x11recoveryCodesLeft\"^\n\x15ImportAccountsRequest\x12\x45\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x19.authn.v1.ImportedAccountB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03R\x08\x61\x63\x63ounts\"\xbb\x01\n\x16ImportAccountsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x16.authn.v1.ImportResultR\x07results\x12#\n\rcreated_count\x18\x02 \x01(\x05R\x0c\x63reatedCount\x12%\n\x0e\x65xisting_count\x18\x03 \x01(\x05R\rexistingCount\x12#\n\rrefused_count\x18\x04 \x01(\x05R\x0crefusedCount\"\x1a\n\x18GetPasswordPolicyRequest\"\xaf\x02\n\x19GetPasswordPolicyResponse\x12\x1d\n\nmin_length\x18\x01 \x01(\x05R\tminLength\x12\x1b\n\tmax_bytes\x18\x02 \x01(\x05R\x08maxBytes\x12-\n\x12\x62locklist_enforced\x18\x03 \x01(\x08R\x11\x62locklistEnforced\x12@\n\x1dmin_length_with_second_factor\x18\x04 \x01(\x05R\x19minLengthWithSecondFactor\x12\x30\n\x14\x62reach_list_enforced\x18\x05 \x01(\x08R\x12\x62reachListEnforced\x12\x33\n\x15normalization_profile\x18\x06 \x01(\tR\x14normalizationProfile2\xe6\t\n\x0e\x41\x63\x63ountService\x12i\n\nGetAccount\x12\x1b.authn.v1.GetAccountRequest\x1a\x1c.authn.v1.GetAccountResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.accounts.read\x12p\n\rCreateAccount\x12\x1e.authn.v1.CreateAccountRequest\x1a\x1f.authn.v1.CreateAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x12s\n\rUpdateAccount\x12\x1e.authn.v1.UpdateAccountRequest\x1a\x1f.authn.v1.UpdateAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x12o\n\x0cListAccounts\x12\x1d.authn.v1.ListAccountsRequest\x1a\x1e.authn.v1.ListAccountsResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.accounts.read\x12[\n\x0e\x43hangePassword\x12\x1f.authn.v1.ChangePasswordRequest\x1a .authn.v1.ChangePasswordResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12v\n\x0e\x44isableAccount\x12\x1f.authn.v1.DisableAccountRequest\x1a .authn.v1.DisableAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x12s\n\rEnableAccount\x12\x1e.authn.v1.EnableAccountRequest\x1a\x1f.authn.v1.EnableAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x12p\n\rDeleteAccount\x12\x1e.authn.v1.DeleteAccountRequest\x1a\x1f.authn.v1.DeleteAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x12r\n\rExportAccount\x12\x1e.authn.v1.ExportAccountRequest\x1a\x1f.authn.v1.ExportAccountResponse\" \x90\x02\x02\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.accounts.read\x12x\n\x0eImportAccounts\x12\x1f.authn.v1.ImportAccountsRequest\x1a .authn.v1.ImportAccountsResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write(\x01\x12g\n\x11GetPasswordPolicy\x12\".authn.v1.GetPasswordPolicyRequest\x1a#.authn.v1.GetPasswordPolicyResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61uthn/v1/account_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/account.proto\x1a\x1d\x61uthn/v1/account_import.proto\x1a\x15\x61uthn/v1/factor.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x11GetAccountRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\"A\n\x12GetAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\"\xbc\x02\n\x14\x43reateAccountRequest\x12R\n\x08username\x18\x01 \x01(\tB6\xbaH3r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$R\x08username\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12\'\n\x08password\x18\x03 \x01(\tB\x0b\x80\x01\x01\xbaH\x05r\x03(\x80\x08R\x08password\x12?\n\x05roles\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10 \x18\x01\"\x1dr\x1b\x32\x19^[a-z][a-z0-9._:-]{0,63}$R\x05roles\x12\x41\n\x0cphone_number\x18\x05 \x01(\tB\x1e\xbaH\x1br\x16\x32\x14^\\+[1-9][0-9]{6,14}$\xd8\x01\x01R\x0bphoneNumber\"D\n\x15\x43reateAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\"\x95\x03\n\x14UpdateAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\x12U\n\x08username\x18\x02 \x01(\tB9\xbaH6r12/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$\xd8\x01\x01R\x08username\x12#\n\x05\x65mail\x18\x03 \x01(\tB\r\xbaH\nr\x05(\xfe\x01`\x01\xd8\x01\x01R\x05\x65mail\x12?\n\x05roles\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10 \x18\x01\"\x1dr\x1b\x32\x19^[a-z][a-z0-9._:-]{0,63}$R\x05roles\x12\x43\n\x0bupdate_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\nupdateMask\x12\x41\n\x0cphone_number\x18\x06 \x01(\tB\x1e\xbaH\x1br\x16\x32\x14^\\+[1-9][0-9]{6,14}$\xd8\x01\x01R\x0bphoneNumber\"`\n\x15UpdateAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"d\n\x13ListAccountsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"m\n\x14ListAccountsResponse\x12-\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x11.authn.v1.AccountR\x08\x61\x63\x63ounts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x83\x01\n\x15\x43hangePasswordRequest\x12\x38\n\x10\x63urrent_password\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x0f\x63urrentPassword\x12\x30\n\x0cnew_password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x08R\x0bnewPassword\"`\n\x16\x43hangePasswordResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"Q\n\x15\x44isableAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"a\n\x16\x44isableAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"P\n\x14\x45nableAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"D\n\x15\x45nableAccountResponse\x12+\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\"P\n\x14\x44\x65leteAccountRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"3\n\x15\x44\x65leteAccountResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"S\n\x14\x45xportAccountRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\"\x8e\x02\n\x15\x45xportAccountResponse\x12=\n\x0c\x63ollect_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x63ollectTime\x12+\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x11.authn.v1.AccountR\x07\x61\x63\x63ount\x12-\n\x08sessions\x18\x03 \x03(\x0b\x32\x11.authn.v1.SessionR\x08sessions\x12*\n\x07\x66\x61\x63tors\x18\x04 \x03(\x0b\x32\x10.authn.v1.FactorR\x07\x66\x61\x63tors\x12.\n\x13recovery_codes_left\x18\x05 \x01(\x05R\x11recoveryCodesLeft\"^\n\x15ImportAccountsRequest\x12\x45\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x19.authn.v1.ImportedAccountB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03R\x08\x61\x63\x63ounts\"\xbb\x01\n\x16ImportAccountsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x16.authn.v1.ImportResultR\x07results\x12#\n\rcreated_count\x18\x02 \x01(\x05R\x0c\x63reatedCount\x12%\n\x0e\x65xisting_count\x18\x03 \x01(\x05R\rexistingCount\x12#\n\rrefused_count\x18\x04 \x01(\x05R\x0crefusedCount\"\x1a\n\x18GetPasswordPolicyRequest\"\xaf\x02\n\x19GetPasswordPolicyResponse\x12\x1d\n\nmin_length\x18\x01 \x01(\x05R\tminLength\x12\x1b\n\tmax_bytes\x18\x02 \x01(\x05R\x08maxBytes\x12-\n\x12\x62locklist_enforced\x18\x03 \x01(\x08R\x11\x62locklistEnforced\x12@\n\x1dmin_length_with_second_factor\x18\x04 \x01(\x05R\x19minLengthWithSecondFactor\x12\x30\n\x14\x62reach_list_enforced\x18\x05 \x01(\x08R\x12\x62reachListEnforced\x12\x33\n\x15normalization_profile\x18\x06 \x01(\tR\x14normalizationProfile2\xea\x0c\n\x0e\x41\x63\x63ountService\x12\x99\x01\n\nGetAccount\x12\x1b.authn.v1.GetAccountRequest\x1a\x1c.authn.v1.GetAccountResponse\"P\x90\x02\x01\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.accounts.read\x82\xd3\xe4\x93\x02*\x12\x19/v1/accounts/{account_id}Z\r\x12\x0b/v1/account\x12\x87\x01\n\rCreateAccount\x12\x1e.authn.v1.CreateAccountRequest\x1a\x1f.authn.v1.CreateAccountResponse\"5\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/accounts:\x01*\x12\x97\x01\n\rUpdateAccount\x12\x1e.authn.v1.UpdateAccountRequest\x1a\x1f.authn.v1.UpdateAccountResponse\"E\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x82\xd3\xe4\x93\x02\x1e\x32\x19/v1/accounts/{account_id}:\x01*\x12\x83\x01\n\x0cListAccounts\x12\x1d.authn.v1.ListAccountsRequest\x1a\x1e.authn.v1.ListAccountsResponse\"4\x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.accounts.read\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/accounts\x12\x80\x01\n\x0e\x43hangePassword\x12\x1f.authn.v1.ChangePasswordRequest\x1a .authn.v1.ChangePasswordResponse\"+\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/account:changePassword:\x01*\x12\xa2\x01\n\x0e\x44isableAccount\x12\x1f.authn.v1.DisableAccountRequest\x1a .authn.v1.DisableAccountResponse\"M\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x82\xd3\xe4\x93\x02&\"!/v1/accounts/{account_id}:disable:\x01*\x12\x9e\x01\n\rEnableAccount\x12\x1e.authn.v1.EnableAccountRequest\x1a\x1f.authn.v1.EnableAccountResponse\"L\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x82\xd3\xe4\x93\x02%\" /v1/accounts/{account_id}:enable:\x01*\x12\x91\x01\n\rDeleteAccount\x12\x1e.authn.v1.DeleteAccountRequest\x1a\x1f.authn.v1.DeleteAccountResponse\"?\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write\x82\xd3\xe4\x93\x02\x1b*\x19/v1/accounts/{account_id}\x12\xb6\x01\n\rExportAccount\x12\x1e.authn.v1.ExportAccountRequest\x1a\x1f.authn.v1.ExportAccountResponse\"d\x90\x02\x02\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.accounts.read\x82\xd3\xe4\x93\x02>\" /v1/accounts/{account_id}:export:\x01*Z\x17\"\x12/v1/account:export:\x01*\x12x\n\x0eImportAccounts\x12\x1f.authn.v1.ImportAccountsRequest\x1a .authn.v1.ImportAccountsResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.accounts.write(\x01\x12\x81\x01\n\x11GetPasswordPolicy\x12\".authn.v1.GetPasswordPolicyRequest\x1a#.authn.v1.GetPasswordPolicyResponse\"#\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/passwordPolicyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,71 +84,71 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTACCOUNTSREQUEST'].fields_by_name['accounts']._loaded_options = None
   _globals['_IMPORTACCOUNTSREQUEST'].fields_by_name['accounts']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['GetAccount']._serialized_options = b'\220\002\001\252\273\030\031\010\002\022\025authsvc.accounts.read'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['GetAccount']._serialized_options = b'\220\002\001\252\273\030\031\010\002\022\025authsvc.accounts.read\202\323\344\223\002*\022\031/v1/accounts/{account_id}Z\r\022\013/v1/account'
   _globals['_ACCOUNTSERVICE'].methods_by_name['CreateAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['CreateAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.accounts.write'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['CreateAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.accounts.write\202\323\344\223\002\021\"\014/v1/accounts:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['UpdateAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write\202\323\344\223\002\0362\031/v1/accounts/{account_id}:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.accounts.read'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.accounts.read\202\323\344\223\002\016\022\014/v1/accounts'
   _globals['_ACCOUNTSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002\037\"\032/v1/account:changePassword:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['DisableAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['DisableAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['DisableAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write\202\323\344\223\002&\"!/v1/accounts/{account_id}:disable:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['EnableAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['EnableAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['EnableAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write\202\323\344\223\002%\" /v1/accounts/{account_id}:enable:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['DeleteAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['DeleteAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.accounts.write'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['DeleteAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.accounts.write\202\323\344\223\002\033*\031/v1/accounts/{account_id}'
   _globals['_ACCOUNTSERVICE'].methods_by_name['ExportAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['ExportAccount']._serialized_options = b'\220\002\002\252\273\030\031\010\002\022\025authsvc.accounts.read'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['ExportAccount']._serialized_options = b'\220\002\002\252\273\030\031\010\002\022\025authsvc.accounts.read\202\323\344\223\002>\" /v1/accounts/{account_id}:export:\001*Z\027\"\022/v1/account:export:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['ImportAccounts']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['ImportAccounts']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.accounts.write'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetPasswordPolicy']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['GetPasswordPolicy']._serialized_options = b'\220\002\001\252\273\030\002\010\001'
-  _globals['_GETACCOUNTREQUEST']._serialized_start=287
-  _globals['_GETACCOUNTREQUEST']._serialized_end=367
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=369
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=434
-  _globals['_CREATEACCOUNTREQUEST']._serialized_start=437
-  _globals['_CREATEACCOUNTREQUEST']._serialized_end=753
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=755
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=823
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=826
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=1231
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=1233
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1329
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1331
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1431
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1433
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1542
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1545
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1676
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1678
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1774
-  _globals['_DISABLEACCOUNTREQUEST']._serialized_start=1776
-  _globals['_DISABLEACCOUNTREQUEST']._serialized_end=1857
-  _globals['_DISABLEACCOUNTRESPONSE']._serialized_start=1859
-  _globals['_DISABLEACCOUNTRESPONSE']._serialized_end=1956
-  _globals['_ENABLEACCOUNTREQUEST']._serialized_start=1958
-  _globals['_ENABLEACCOUNTREQUEST']._serialized_end=2038
-  _globals['_ENABLEACCOUNTRESPONSE']._serialized_start=2040
-  _globals['_ENABLEACCOUNTRESPONSE']._serialized_end=2108
-  _globals['_DELETEACCOUNTREQUEST']._serialized_start=2110
-  _globals['_DELETEACCOUNTREQUEST']._serialized_end=2190
-  _globals['_DELETEACCOUNTRESPONSE']._serialized_start=2192
-  _globals['_DELETEACCOUNTRESPONSE']._serialized_end=2243
-  _globals['_EXPORTACCOUNTREQUEST']._serialized_start=2245
-  _globals['_EXPORTACCOUNTREQUEST']._serialized_end=2328
-  _globals['_EXPORTACCOUNTRESPONSE']._serialized_start=2331
-  _globals['_EXPORTACCOUNTRESPONSE']._serialized_end=2601
-  _globals['_IMPORTACCOUNTSREQUEST']._serialized_start=2603
-  _globals['_IMPORTACCOUNTSREQUEST']._serialized_end=2697
-  _globals['_IMPORTACCOUNTSRESPONSE']._serialized_start=2700
-  _globals['_IMPORTACCOUNTSRESPONSE']._serialized_end=2887
-  _globals['_GETPASSWORDPOLICYREQUEST']._serialized_start=2889
-  _globals['_GETPASSWORDPOLICYREQUEST']._serialized_end=2915
-  _globals['_GETPASSWORDPOLICYRESPONSE']._serialized_start=2918
-  _globals['_GETPASSWORDPOLICYRESPONSE']._serialized_end=3221
-  _globals['_ACCOUNTSERVICE']._serialized_start=3224
-  _globals['_ACCOUNTSERVICE']._serialized_end=4478
+  _globals['_ACCOUNTSERVICE'].methods_by_name['GetPasswordPolicy']._serialized_options = b'\220\002\001\252\273\030\002\010\001\202\323\344\223\002\024\022\022/v1/passwordPolicy'
+  _globals['_GETACCOUNTREQUEST']._serialized_start=317
+  _globals['_GETACCOUNTREQUEST']._serialized_end=397
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=399
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=464
+  _globals['_CREATEACCOUNTREQUEST']._serialized_start=467
+  _globals['_CREATEACCOUNTREQUEST']._serialized_end=783
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=785
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=853
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=856
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=1261
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=1263
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1359
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1361
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1461
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1463
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1572
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1575
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1706
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1708
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1804
+  _globals['_DISABLEACCOUNTREQUEST']._serialized_start=1806
+  _globals['_DISABLEACCOUNTREQUEST']._serialized_end=1887
+  _globals['_DISABLEACCOUNTRESPONSE']._serialized_start=1889
+  _globals['_DISABLEACCOUNTRESPONSE']._serialized_end=1986
+  _globals['_ENABLEACCOUNTREQUEST']._serialized_start=1988
+  _globals['_ENABLEACCOUNTREQUEST']._serialized_end=2068
+  _globals['_ENABLEACCOUNTRESPONSE']._serialized_start=2070
+  _globals['_ENABLEACCOUNTRESPONSE']._serialized_end=2138
+  _globals['_DELETEACCOUNTREQUEST']._serialized_start=2140
+  _globals['_DELETEACCOUNTREQUEST']._serialized_end=2220
+  _globals['_DELETEACCOUNTRESPONSE']._serialized_start=2222
+  _globals['_DELETEACCOUNTRESPONSE']._serialized_end=2273
+  _globals['_EXPORTACCOUNTREQUEST']._serialized_start=2275
+  _globals['_EXPORTACCOUNTREQUEST']._serialized_end=2358
+  _globals['_EXPORTACCOUNTRESPONSE']._serialized_start=2361
+  _globals['_EXPORTACCOUNTRESPONSE']._serialized_end=2631
+  _globals['_IMPORTACCOUNTSREQUEST']._serialized_start=2633
+  _globals['_IMPORTACCOUNTSREQUEST']._serialized_end=2727
+  _globals['_IMPORTACCOUNTSRESPONSE']._serialized_start=2730
+  _globals['_IMPORTACCOUNTSRESPONSE']._serialized_end=2917
+  _globals['_GETPASSWORDPOLICYREQUEST']._serialized_start=2919
+  _globals['_GETPASSWORDPOLICYREQUEST']._serialized_end=2945
+  _globals['_GETPASSWORDPOLICYRESPONSE']._serialized_start=2948
+  _globals['_GETPASSWORDPOLICYRESPONSE']._serialized_end=3251
+  _globals['_ACCOUNTSERVICE']._serialized_start=3254
+  _globals['_ACCOUNTSERVICE']._serialized_end=4896
 # @@protoc_insertion_point(module_scope)

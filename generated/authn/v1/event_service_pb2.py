@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from authn.v1 import access_pb2 as authn_dot_v1_dot_access__pb2
 from authn.v1 import event_pb2 as authn_dot_v1_dot_event__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61uthn/v1/event_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x14\x61uthn/v1/event.proto\x1a\x1b\x62uf/validate/validate.proto\"\xa1\x01\n\x0b\x45ventFilter\x12&\n\x05types\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10@\"\x06r\x04\x10\x01\x18@R\x05types\x12\"\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x07subject\x12\x1e\n\x05\x61\x63tor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x05\x61\x63tor\x12&\n\nsession_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@R\tsessionId\"\x91\x01\n\x11ListEventsRequest\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x15.authn.v1.EventFilterR\x06\x66ilter\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"e\n\x12ListEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.authn.v1.EventR\x06\x65vents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8b\x01\n\x12WatchEventsRequest\x12\x33\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00R\rafterSequence\x88\x01\x01\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x15.authn.v1.EventFilterR\x06\x66ilterB\x11\n\x0f_after_sequence\"Z\n\x13WatchEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.authn.v1.EventR\x06\x65vents\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence2\xe5\x01\n\x0c\x45ventService\x12g\n\nListEvents\x12\x1b.authn.v1.ListEventsRequest\x1a\x1c.authn.v1.ListEventsResponse\"\x1e\x90\x02\x01\xaa\xbb\x18\x17\x08\x04\x12\x13\x61uthsvc.events.read\x12l\n\x0bWatchEvents\x12\x1c.authn.v1.WatchEventsRequest\x1a\x1d.authn.v1.WatchEventsResponse\"\x1e\x90\x02\x01\xaa\xbb\x18\x17\x08\x04\x12\x13\x61uthsvc.events.read0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61uthn/v1/event_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x14\x61uthn/v1/event.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\xa1\x01\n\x0b\x45ventFilter\x12&\n\x05types\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10@\"\x06r\x04\x10\x01\x18@R\x05types\x12\"\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x07subject\x12\x1e\n\x05\x61\x63tor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x05\x61\x63tor\x12&\n\nsession_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@R\tsessionId\"\x91\x01\n\x11ListEventsRequest\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x15.authn.v1.EventFilterR\x06\x66ilter\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"e\n\x12ListEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.authn.v1.EventR\x06\x65vents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8b\x01\n\x12WatchEventsRequest\x12\x33\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00R\rafterSequence\x88\x01\x01\x12-\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x15.authn.v1.EventFilterR\x06\x66ilterB\x11\n\x0f_after_sequence\"Z\n\x13WatchEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.authn.v1.EventR\x06\x65vents\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence2\xf7\x01\n\x0c\x45ventService\x12y\n\nListEvents\x12\x1b.authn.v1.ListEventsRequest\x1a\x1c.authn.v1.ListEventsResponse\"0\x90\x02\x01\xaa\xbb\x18\x17\x08\x04\x12\x13\x61uthsvc.events.read\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/events\x12l\n\x0bWatchEvents\x12\x1c.authn.v1.WatchEventsRequest\x1a\x1d.authn.v1.WatchEventsResponse\"\x1e\x90\x02\x01\xaa\xbb\x18\x17\x08\x04\x12\x13\x61uthsvc.events.read0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,19 +50,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['after_sequence']._loaded_options = None
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001\252\273\030\027\010\004\022\023authsvc.events.read'
+  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001\252\273\030\027\010\004\022\023authsvc.events.read\202\323\344\223\002\014\022\n/v1/events'
   _globals['_EVENTSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\220\002\001\252\273\030\027\010\004\022\023authsvc.events.read'
-  _globals['_EVENTFILTER']._serialized_start=117
-  _globals['_EVENTFILTER']._serialized_end=278
-  _globals['_LISTEVENTSREQUEST']._serialized_start=281
-  _globals['_LISTEVENTSREQUEST']._serialized_end=426
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=428
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=529
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=532
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=671
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=673
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=763
-  _globals['_EVENTSERVICE']._serialized_start=766
-  _globals['_EVENTSERVICE']._serialized_end=995
+  _globals['_EVENTFILTER']._serialized_start=147
+  _globals['_EVENTFILTER']._serialized_end=308
+  _globals['_LISTEVENTSREQUEST']._serialized_start=311
+  _globals['_LISTEVENTSREQUEST']._serialized_end=456
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=458
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=559
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=562
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=701
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=703
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=793
+  _globals['_EVENTSERVICE']._serialized_start=796
+  _globals['_EVENTSERVICE']._serialized_end=1043
 # @@protoc_insertion_point(module_scope)

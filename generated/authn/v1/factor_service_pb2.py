@@ -26,10 +26,11 @@ from authn.v1 import access_pb2 as authn_dot_v1_dot_access__pb2
 from authn.v1 import factor_pb2 as authn_dot_v1_dot_factor__pb2
 from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61uthn/v1/factor_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x15\x61uthn/v1/factor.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Q\n\x12ListFactorsRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\"q\n\x13ListFactorsResponse\x12*\n\x07\x66\x61\x63tors\x18\x01 \x03(\x0b\x32\x10.authn.v1.FactorR\x07\x66\x61\x63tors\x12.\n\x13recovery_codes_left\x18\x02 \x01(\x05R\x11recoveryCodesLeft\"l\n\x11\x45nrollTotpRequest\x12W\n\x0c\x64isplay_name\x18\x01 \x01(\tB4\xbaH1r/(\x80\x01\x32*^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$R\x0b\x64isplayName\"\xb1\x01\n\x12\x45nrollTotpResponse\x12\x1b\n\tfactor_id\x18\x01 \x01(\tR\x08\x66\x61\x63torId\x12\x1b\n\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\x12$\n\x0botpauth_uri\x18\x03 \x01(\tB\x03\x80\x01\x01R\notpauthUri\x12;\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x7f\n\x12\x43onfirmTotpRequest\x12\x36\n\tfactor_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^fac_[0-9a-f]{32}$R\x08\x66\x61\x63torId\x12\x31\n\ttotp_code\x18\x02 \x01(\tB\x14\x80\x01\x01\xbaH\x0er\x0c\x32\n^[0-9]{6}$R\x08totpCode\"\xb3\x01\n\x13\x43onfirmTotpResponse\x12(\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authn.v1.FactorR\x06\x66\x61\x63tor\x12*\n\x0erecovery_codes\x18\x02 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x04 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"x\n\x1dStartPasskeyEnrollmentRequest\x12W\n\x0c\x64isplay_name\x18\x01 \x01(\tB4\xbaH1r/(\x80\x01\x32*^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$R\x0b\x64isplayName\"\xb6\x01\n\x1eStartPasskeyEnrollmentResponse\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12)\n\x10\x63reation_options\x18\x02 \x01(\tR\x0f\x63reationOptions\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x88\x01\n\x1e\x46inishPasskeyEnrollmentRequest\x12\x36\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x01R\x0e\x63hallengeToken\x12.\n\ncredential\x18\x02 \x01(\tB\x0e\x80\x01\x01\xbaH\x08r\x06\x10\x01(\x80\x80\x01R\ncredential\"\xbf\x01\n\x1f\x46inishPasskeyEnrollmentResponse\x12(\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authn.v1.FactorR\x06\x66\x61\x63tor\x12*\n\x0erecovery_codes\x18\x02 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x04 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\" \n\x1eRegenerateRecoveryCodesRequest\"M\n\x1fRegenerateRecoveryCodesResponse\x12*\n\x0erecovery_codes\x18\x01 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\"M\n\x13\x44\x65leteFactorRequest\x12\x36\n\tfactor_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^fac_[0-9a-f]{32}$R\x08\x66\x61\x63torId\"^\n\x14\x44\x65leteFactorResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"O\n\x13ResetFactorsRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"2\n\x14ResetFactorsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xce\x06\n\rFactorService\x12k\n\x0bListFactors\x12\x1c.authn.v1.ListFactorsRequest\x1a\x1d.authn.v1.ListFactorsResponse\"\x1f\x90\x02\x01\xaa\xbb\x18\x18\x08\x02\x12\x14\x61uthsvc.factors.read\x12O\n\nEnrollTotp\x12\x1b.authn.v1.EnrollTotpRequest\x1a\x1c.authn.v1.EnrollTotpResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12R\n\x0b\x43onfirmTotp\x12\x1c.authn.v1.ConfirmTotpRequest\x1a\x1d.authn.v1.ConfirmTotpResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12s\n\x16StartPasskeyEnrollment\x12\'.authn.v1.StartPasskeyEnrollmentRequest\x1a(.authn.v1.StartPasskeyEnrollmentResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12v\n\x17\x46inishPasskeyEnrollment\x12(.authn.v1.FinishPasskeyEnrollmentRequest\x1a).authn.v1.FinishPasskeyEnrollmentResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12v\n\x17RegenerateRecoveryCodes\x12(.authn.v1.RegenerateRecoveryCodesRequest\x1a).authn.v1.RegenerateRecoveryCodesResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12U\n\x0c\x44\x65leteFactor\x12\x1d.authn.v1.DeleteFactorRequest\x1a\x1e.authn.v1.DeleteFactorResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12o\n\x0cResetFactors\x12\x1d.authn.v1.ResetFactorsRequest\x1a\x1e.authn.v1.ResetFactorsResponse\" \x90\x02\x02\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.factors.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61uthn/v1/factor_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x15\x61uthn/v1/factor.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Q\n\x12ListFactorsRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\"q\n\x13ListFactorsResponse\x12*\n\x07\x66\x61\x63tors\x18\x01 \x03(\x0b\x32\x10.authn.v1.FactorR\x07\x66\x61\x63tors\x12.\n\x13recovery_codes_left\x18\x02 \x01(\x05R\x11recoveryCodesLeft\"l\n\x11\x45nrollTotpRequest\x12W\n\x0c\x64isplay_name\x18\x01 \x01(\tB4\xbaH1r/(\x80\x01\x32*^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$R\x0b\x64isplayName\"\xb1\x01\n\x12\x45nrollTotpResponse\x12\x1b\n\tfactor_id\x18\x01 \x01(\tR\x08\x66\x61\x63torId\x12\x1b\n\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\x12$\n\x0botpauth_uri\x18\x03 \x01(\tB\x03\x80\x01\x01R\notpauthUri\x12;\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x7f\n\x12\x43onfirmTotpRequest\x12\x36\n\tfactor_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^fac_[0-9a-f]{32}$R\x08\x66\x61\x63torId\x12\x31\n\ttotp_code\x18\x02 \x01(\tB\x14\x80\x01\x01\xbaH\x0er\x0c\x32\n^[0-9]{6}$R\x08totpCode\"\xb3\x01\n\x13\x43onfirmTotpResponse\x12(\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authn.v1.FactorR\x06\x66\x61\x63tor\x12*\n\x0erecovery_codes\x18\x02 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x04 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"x\n\x1dStartPasskeyEnrollmentRequest\x12W\n\x0c\x64isplay_name\x18\x01 \x01(\tB4\xbaH1r/(\x80\x01\x32*^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$R\x0b\x64isplayName\"\xb6\x01\n\x1eStartPasskeyEnrollmentResponse\x12,\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0e\x63hallengeToken\x12)\n\x10\x63reation_options\x18\x02 \x01(\tR\x0f\x63reationOptions\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x88\x01\n\x1e\x46inishPasskeyEnrollmentRequest\x12\x36\n\x0f\x63hallenge_token\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01(\x80\x01R\x0e\x63hallengeToken\x12.\n\ncredential\x18\x02 \x01(\tB\x0e\x80\x01\x01\xbaH\x08r\x06\x10\x01(\x80\x80\x01R\ncredential\"\xbf\x01\n\x1f\x46inishPasskeyEnrollmentResponse\x12(\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x10.authn.v1.FactorR\x06\x66\x61\x63tor\x12*\n\x0erecovery_codes\x18\x02 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x04 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\" \n\x1eRegenerateRecoveryCodesRequest\"M\n\x1fRegenerateRecoveryCodesResponse\x12*\n\x0erecovery_codes\x18\x01 \x03(\tB\x03\x80\x01\x01R\rrecoveryCodes\"M\n\x13\x44\x65leteFactorRequest\x12\x36\n\tfactor_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^fac_[0-9a-f]{32}$R\x08\x66\x61\x63torId\"^\n\x14\x44\x65leteFactorResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12*\n\x06tokens\x18\x02 \x01(\x0b\x32\x12.authn.v1.TokenSetR\x06tokens\"O\n\x13ResetFactorsRequest\x12\x38\n\naccount_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^acc_[0-9a-f]{32}$R\taccountId\"2\n\x14ResetFactorsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\x8e\t\n\rFactorService\x12~\n\x0bListFactors\x12\x1c.authn.v1.ListFactorsRequest\x1a\x1d.authn.v1.ListFactorsResponse\"2\x90\x02\x01\xaa\xbb\x18\x18\x08\x02\x12\x14\x61uthsvc.factors.read\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/factors\x12p\n\nEnrollTotp\x12\x1b.authn.v1.EnrollTotpRequest\x1a\x1c.authn.v1.EnrollTotpResponse\"\'\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/factors:enrollTotp:\x01*\x12\x80\x01\n\x0b\x43onfirmTotp\x12\x1c.authn.v1.ConfirmTotpRequest\x1a\x1d.authn.v1.ConfirmTotpResponse\"4\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02(\"#/v1/factors/{factor_id}:confirmTotp:\x01*\x12\xa0\x01\n\x16StartPasskeyEnrollment\x12\'.authn.v1.StartPasskeyEnrollmentRequest\x1a(.authn.v1.StartPasskeyEnrollmentResponse\"3\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\'\"\"/v1/factors:startPasskeyEnrollment:\x01*\x12\xa4\x01\n\x17\x46inishPasskeyEnrollment\x12(.authn.v1.FinishPasskeyEnrollmentRequest\x1a).authn.v1.FinishPasskeyEnrollmentResponse\"4\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02(\"#/v1/factors:finishPasskeyEnrollment:\x01*\x12\xa4\x01\n\x17RegenerateRecoveryCodes\x12(.authn.v1.RegenerateRecoveryCodesRequest\x1a).authn.v1.RegenerateRecoveryCodesResponse\"4\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02(\"#/v1/factors:regenerateRecoveryCodes:\x01*\x12t\n\x0c\x44\x65leteFactor\x12\x1d.authn.v1.DeleteFactorRequest\x1a\x1e.authn.v1.DeleteFactorResponse\"%\xaa\xbb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x19*\x17/v1/factors/{factor_id}\x12\xa0\x01\n\x0cResetFactors\x12\x1d.authn.v1.ResetFactorsRequest\x1a\x1e.authn.v1.ResetFactorsResponse\"Q\x90\x02\x02\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.factors.write\x82\xd3\xe4\x93\x02+\"&/v1/accounts/{account_id}:resetFactors:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,53 +68,53 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESETFACTORSREQUEST'].fields_by_name['account_id']._loaded_options = None
   _globals['_RESETFACTORSREQUEST'].fields_by_name['account_id']._serialized_options = b'\272H\026r\0242\022^acc_[0-9a-f]{32}$'
   _globals['_FACTORSERVICE'].methods_by_name['ListFactors']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['ListFactors']._serialized_options = b'\220\002\001\252\273\030\030\010\002\022\024authsvc.factors.read'
+  _globals['_FACTORSERVICE'].methods_by_name['ListFactors']._serialized_options = b'\220\002\001\252\273\030\030\010\002\022\024authsvc.factors.read\202\323\344\223\002\r\022\013/v1/factors'
   _globals['_FACTORSERVICE'].methods_by_name['EnrollTotp']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['EnrollTotp']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_FACTORSERVICE'].methods_by_name['EnrollTotp']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002\033\"\026/v1/factors:enrollTotp:\001*'
   _globals['_FACTORSERVICE'].methods_by_name['ConfirmTotp']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['ConfirmTotp']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_FACTORSERVICE'].methods_by_name['ConfirmTotp']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002(\"#/v1/factors/{factor_id}:confirmTotp:\001*'
   _globals['_FACTORSERVICE'].methods_by_name['StartPasskeyEnrollment']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['StartPasskeyEnrollment']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_FACTORSERVICE'].methods_by_name['StartPasskeyEnrollment']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002\'\"\"/v1/factors:startPasskeyEnrollment:\001*'
   _globals['_FACTORSERVICE'].methods_by_name['FinishPasskeyEnrollment']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['FinishPasskeyEnrollment']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_FACTORSERVICE'].methods_by_name['FinishPasskeyEnrollment']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002(\"#/v1/factors:finishPasskeyEnrollment:\001*'
   _globals['_FACTORSERVICE'].methods_by_name['RegenerateRecoveryCodes']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['RegenerateRecoveryCodes']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_FACTORSERVICE'].methods_by_name['RegenerateRecoveryCodes']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002(\"#/v1/factors:regenerateRecoveryCodes:\001*'
   _globals['_FACTORSERVICE'].methods_by_name['DeleteFactor']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['DeleteFactor']._serialized_options = b'\252\273\030\002\010\002'
+  _globals['_FACTORSERVICE'].methods_by_name['DeleteFactor']._serialized_options = b'\252\273\030\002\010\002\202\323\344\223\002\031*\027/v1/factors/{factor_id}'
   _globals['_FACTORSERVICE'].methods_by_name['ResetFactors']._loaded_options = None
-  _globals['_FACTORSERVICE'].methods_by_name['ResetFactors']._serialized_options = b'\220\002\002\252\273\030\031\010\004\022\025authsvc.factors.write'
-  _globals['_LISTFACTORSREQUEST']._serialized_start=173
-  _globals['_LISTFACTORSREQUEST']._serialized_end=254
-  _globals['_LISTFACTORSRESPONSE']._serialized_start=256
-  _globals['_LISTFACTORSRESPONSE']._serialized_end=369
-  _globals['_ENROLLTOTPREQUEST']._serialized_start=371
-  _globals['_ENROLLTOTPREQUEST']._serialized_end=479
-  _globals['_ENROLLTOTPRESPONSE']._serialized_start=482
-  _globals['_ENROLLTOTPRESPONSE']._serialized_end=659
-  _globals['_CONFIRMTOTPREQUEST']._serialized_start=661
-  _globals['_CONFIRMTOTPREQUEST']._serialized_end=788
-  _globals['_CONFIRMTOTPRESPONSE']._serialized_start=791
-  _globals['_CONFIRMTOTPRESPONSE']._serialized_end=970
-  _globals['_STARTPASSKEYENROLLMENTREQUEST']._serialized_start=972
-  _globals['_STARTPASSKEYENROLLMENTREQUEST']._serialized_end=1092
-  _globals['_STARTPASSKEYENROLLMENTRESPONSE']._serialized_start=1095
-  _globals['_STARTPASSKEYENROLLMENTRESPONSE']._serialized_end=1277
-  _globals['_FINISHPASSKEYENROLLMENTREQUEST']._serialized_start=1280
-  _globals['_FINISHPASSKEYENROLLMENTREQUEST']._serialized_end=1416
-  _globals['_FINISHPASSKEYENROLLMENTRESPONSE']._serialized_start=1419
-  _globals['_FINISHPASSKEYENROLLMENTRESPONSE']._serialized_end=1610
-  _globals['_REGENERATERECOVERYCODESREQUEST']._serialized_start=1612
-  _globals['_REGENERATERECOVERYCODESREQUEST']._serialized_end=1644
-  _globals['_REGENERATERECOVERYCODESRESPONSE']._serialized_start=1646
-  _globals['_REGENERATERECOVERYCODESRESPONSE']._serialized_end=1723
-  _globals['_DELETEFACTORREQUEST']._serialized_start=1725
-  _globals['_DELETEFACTORREQUEST']._serialized_end=1802
-  _globals['_DELETEFACTORRESPONSE']._serialized_start=1804
-  _globals['_DELETEFACTORRESPONSE']._serialized_end=1898
-  _globals['_RESETFACTORSREQUEST']._serialized_start=1900
-  _globals['_RESETFACTORSREQUEST']._serialized_end=1979
-  _globals['_RESETFACTORSRESPONSE']._serialized_start=1981
-  _globals['_RESETFACTORSRESPONSE']._serialized_end=2031
-  _globals['_FACTORSERVICE']._serialized_start=2034
-  _globals['_FACTORSERVICE']._serialized_end=2880
+  _globals['_FACTORSERVICE'].methods_by_name['ResetFactors']._serialized_options = b'\220\002\002\252\273\030\031\010\004\022\025authsvc.factors.write\202\323\344\223\002+\"&/v1/accounts/{account_id}:resetFactors:\001*'
+  _globals['_LISTFACTORSREQUEST']._serialized_start=203
+  _globals['_LISTFACTORSREQUEST']._serialized_end=284
+  _globals['_LISTFACTORSRESPONSE']._serialized_start=286
+  _globals['_LISTFACTORSRESPONSE']._serialized_end=399
+  _globals['_ENROLLTOTPREQUEST']._serialized_start=401
+  _globals['_ENROLLTOTPREQUEST']._serialized_end=509
+  _globals['_ENROLLTOTPRESPONSE']._serialized_start=512
+  _globals['_ENROLLTOTPRESPONSE']._serialized_end=689
+  _globals['_CONFIRMTOTPREQUEST']._serialized_start=691
+  _globals['_CONFIRMTOTPREQUEST']._serialized_end=818
+  _globals['_CONFIRMTOTPRESPONSE']._serialized_start=821
+  _globals['_CONFIRMTOTPRESPONSE']._serialized_end=1000
+  _globals['_STARTPASSKEYENROLLMENTREQUEST']._serialized_start=1002
+  _globals['_STARTPASSKEYENROLLMENTREQUEST']._serialized_end=1122
+  _globals['_STARTPASSKEYENROLLMENTRESPONSE']._serialized_start=1125
+  _globals['_STARTPASSKEYENROLLMENTRESPONSE']._serialized_end=1307
+  _globals['_FINISHPASSKEYENROLLMENTREQUEST']._serialized_start=1310
+  _globals['_FINISHPASSKEYENROLLMENTREQUEST']._serialized_end=1446
+  _globals['_FINISHPASSKEYENROLLMENTRESPONSE']._serialized_start=1449
+  _globals['_FINISHPASSKEYENROLLMENTRESPONSE']._serialized_end=1640
+  _globals['_REGENERATERECOVERYCODESREQUEST']._serialized_start=1642
+  _globals['_REGENERATERECOVERYCODESREQUEST']._serialized_end=1674
+  _globals['_REGENERATERECOVERYCODESRESPONSE']._serialized_start=1676
+  _globals['_REGENERATERECOVERYCODESRESPONSE']._serialized_end=1753
+  _globals['_DELETEFACTORREQUEST']._serialized_start=1755
+  _globals['_DELETEFACTORREQUEST']._serialized_end=1832
+  _globals['_DELETEFACTORRESPONSE']._serialized_start=1834
+  _globals['_DELETEFACTORRESPONSE']._serialized_end=1928
+  _globals['_RESETFACTORSREQUEST']._serialized_start=1930
+  _globals['_RESETFACTORSREQUEST']._serialized_end=2009
+  _globals['_RESETFACTORSRESPONSE']._serialized_start=2011
+  _globals['_RESETFACTORSRESPONSE']._serialized_end=2061
+  _globals['_FACTORSERVICE']._serialized_start=2064
+  _globals['_FACTORSERVICE']._serialized_end=3230
 # @@protoc_insertion_point(module_scope)

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from authn.v1 import access_pb2 as authn_dot_v1_dot_access__pb2
 from authn.v1 import key_pb2 as authn_dot_v1_dot_key__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61uthn/v1/key_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x12\x61uthn/v1/key.proto\x1a\x1b\x62uf/validate/validate.proto\"\x11\n\x0fListKeysRequest\"5\n\x10ListKeysResponse\x12!\n\x04keys\x18\x01 \x03(\x0b\x32\r.authn.v1.KeyR\x04keys\"E\n\x10RotateKeyRequest\x12\x31\n\x14\x61\x63tivate_immediately\x18\x01 \x01(\x08R\x13\x61\x63tivateImmediately\"4\n\x11RotateKeyResponse\x12\x1f\n\x03key\x18\x01 \x01(\x0b\x32\r.authn.v1.KeyR\x03key\"E\n\x10RevokeKeyRequest\x12\x31\n\x06key_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{43}$R\x05keyId\"/\n\x11RevokeKeyResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xb7\x02\n\nKeyService\x12_\n\x08ListKeys\x12\x19.authn.v1.ListKeysRequest\x1a\x1a.authn.v1.ListKeysResponse\"\x1c\x90\x02\x01\xaa\xbb\x18\x15\x08\x04\x12\x11\x61uthsvc.keys.read\x12\x63\n\tRotateKey\x12\x1a.authn.v1.RotateKeyRequest\x1a\x1b.authn.v1.RotateKeyResponse\"\x1d\x90\x02\x02\xaa\xbb\x18\x16\x08\x04\x12\x12\x61uthsvc.keys.write\x12\x63\n\tRevokeKey\x12\x1a.authn.v1.RevokeKeyRequest\x1a\x1b.authn.v1.RevokeKeyResponse\"\x1d\x90\x02\x02\xaa\xbb\x18\x16\x08\x04\x12\x12\x61uthsvc.keys.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61uthn/v1/key_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x12\x61uthn/v1/key.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\x11\n\x0fListKeysRequest\"5\n\x10ListKeysResponse\x12!\n\x04keys\x18\x01 \x03(\x0b\x32\r.authn.v1.KeyR\x04keys\"E\n\x10RotateKeyRequest\x12\x31\n\x14\x61\x63tivate_immediately\x18\x01 \x01(\x08R\x13\x61\x63tivateImmediately\"4\n\x11RotateKeyResponse\x12\x1f\n\x03key\x18\x01 \x01(\x0b\x32\r.authn.v1.KeyR\x03key\"E\n\x10RevokeKeyRequest\x12\x31\n\x06key_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{43}$R\x05keyId\"/\n\x11RevokeKeyResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\x85\x03\n\nKeyService\x12o\n\x08ListKeys\x12\x19.authn.v1.ListKeysRequest\x1a\x1a.authn.v1.ListKeysResponse\",\x90\x02\x01\xaa\xbb\x18\x15\x08\x04\x12\x11\x61uthsvc.keys.read\x82\xd3\xe4\x93\x02\n\x12\x08/v1/keys\x12}\n\tRotateKey\x12\x1a.authn.v1.RotateKeyRequest\x1a\x1b.authn.v1.RotateKeyResponse\"7\x90\x02\x02\xaa\xbb\x18\x16\x08\x04\x12\x12\x61uthsvc.keys.write\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/keys:rotate:\x01*\x12\x86\x01\n\tRevokeKey\x12\x1a.authn.v1.RevokeKeyRequest\x1a\x1b.authn.v1.RevokeKeyResponse\"@\x90\x02\x02\xaa\xbb\x18\x16\x08\x04\x12\x12\x61uthsvc.keys.write\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/keys/{key_id}:revoke:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,23 +38,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKEKEYREQUEST'].fields_by_name['key_id']._loaded_options = None
   _globals['_REVOKEKEYREQUEST'].fields_by_name['key_id']._serialized_options = b'\272H\027r\0252\023^[A-Za-z0-9_-]{43}$'
   _globals['_KEYSERVICE'].methods_by_name['ListKeys']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['ListKeys']._serialized_options = b'\220\002\001\252\273\030\025\010\004\022\021authsvc.keys.read'
+  _globals['_KEYSERVICE'].methods_by_name['ListKeys']._serialized_options = b'\220\002\001\252\273\030\025\010\004\022\021authsvc.keys.read\202\323\344\223\002\n\022\010/v1/keys'
   _globals['_KEYSERVICE'].methods_by_name['RotateKey']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['RotateKey']._serialized_options = b'\220\002\002\252\273\030\026\010\004\022\022authsvc.keys.write'
+  _globals['_KEYSERVICE'].methods_by_name['RotateKey']._serialized_options = b'\220\002\002\252\273\030\026\010\004\022\022authsvc.keys.write\202\323\344\223\002\024\"\017/v1/keys:rotate:\001*'
   _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\220\002\002\252\273\030\026\010\004\022\022authsvc.keys.write'
-  _globals['_LISTKEYSREQUEST']._serialized_start=112
-  _globals['_LISTKEYSREQUEST']._serialized_end=129
-  _globals['_LISTKEYSRESPONSE']._serialized_start=131
-  _globals['_LISTKEYSRESPONSE']._serialized_end=184
-  _globals['_ROTATEKEYREQUEST']._serialized_start=186
-  _globals['_ROTATEKEYREQUEST']._serialized_end=255
-  _globals['_ROTATEKEYRESPONSE']._serialized_start=257
-  _globals['_ROTATEKEYRESPONSE']._serialized_end=309
-  _globals['_REVOKEKEYREQUEST']._serialized_start=311
-  _globals['_REVOKEKEYREQUEST']._serialized_end=380
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=382
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=429
-  _globals['_KEYSERVICE']._serialized_start=432
-  _globals['_KEYSERVICE']._serialized_end=743
+  _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\220\002\002\252\273\030\026\010\004\022\022authsvc.keys.write\202\323\344\223\002\035\"\030/v1/keys/{key_id}:revoke:\001*'
+  _globals['_LISTKEYSREQUEST']._serialized_start=142
+  _globals['_LISTKEYSREQUEST']._serialized_end=159
+  _globals['_LISTKEYSRESPONSE']._serialized_start=161
+  _globals['_LISTKEYSRESPONSE']._serialized_end=214
+  _globals['_ROTATEKEYREQUEST']._serialized_start=216
+  _globals['_ROTATEKEYREQUEST']._serialized_end=285
+  _globals['_ROTATEKEYRESPONSE']._serialized_start=287
+  _globals['_ROTATEKEYRESPONSE']._serialized_end=339
+  _globals['_REVOKEKEYREQUEST']._serialized_start=341
+  _globals['_REVOKEKEYREQUEST']._serialized_end=410
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=412
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=459
+  _globals['_KEYSERVICE']._serialized_start=462
+  _globals['_KEYSERVICE']._serialized_end=851
 # @@protoc_insertion_point(module_scope)

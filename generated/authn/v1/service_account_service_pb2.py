@@ -26,11 +26,12 @@ from authn.v1 import access_pb2 as authn_dot_v1_dot_access__pb2
 from authn.v1 import service_account_pb2 as authn_dot_v1_dot_service__account__pb2
 from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&authn/v1/service_account_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1e\x61uthn/v1/service_account.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xab\x04\n\x1b\x43reateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xba\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x8c\x01\xbaH\x88\x01\x92\x01\x84\x01\x10@\x18\x01\"~r|\x18\x80\x10\x32w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\"a\n\x1c\x43reateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"M\n\x18GetServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"^\n\x19GetServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"k\n\x1aListServiceAccountsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"\x8a\x01\n\x1bListServiceAccountsResponse\x12\x43\n\x10service_accounts\x18\x01 \x03(\x0b\x32\x18.authn.v1.ServiceAccountR\x0fserviceAccounts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf0\x04\n\x1bUpdateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xba\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x8c\x01\xbaH\x88\x01\x92\x01\x84\x01\x10@\x18\x01\"~r|\x18\x80\x10\x32w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\x12\x43\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\nupdateMask\"}\n\x1cUpdateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"Q\n\x1c\x44isableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"~\n\x1d\x44isableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"P\n\x1b\x45nableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"a\n\x1c\x45nableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"P\n\x1b\x44\x65leteServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\":\n\x1c\x44\x65leteServiceAccountResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\x88\x02\n\x13\x43reateApiKeyRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\x12+\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0b\x64isplayName\x12:\n\x06scopes\x18\x03 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x80\x01\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12@\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01*\x00\xc8\x01\x01R\x03ttl\"X\n\x14\x43reateApiKeyResponse\x12\x1c\n\x07\x61pi_key\x18\x01 \x01(\tB\x03\x80\x01\x01R\x06\x61piKey\x12\"\n\x03key\x18\x02 \x01(\x0b\x32\x10.authn.v1.ApiKeyR\x03key\"\\\n\x12ListApiKeysRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\";\n\x13ListApiKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x10.authn.v1.ApiKeyR\x04keys\"L\n\x13RevokeApiKeyRequest\x12\x35\n\x06key_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^key_[A-Za-z0-9_-]{16}$R\x05keyId\"2\n\x14RevokeApiKeyResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xa1\n\n\x15ServiceAccountService\x12\x85\x01\n\x14\x43reateServiceAccount\x12%.authn.v1.CreateServiceAccountRequest\x1a&.authn.v1.CreateServiceAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12~\n\x11GetServiceAccount\x12\".authn.v1.GetServiceAccountRequest\x1a#.authn.v1.GetServiceAccountResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12\x84\x01\n\x13ListServiceAccounts\x12$.authn.v1.ListServiceAccountsRequest\x1a%.authn.v1.ListServiceAccountsResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12\x88\x01\n\x14UpdateServiceAccount\x12%.authn.v1.UpdateServiceAccountRequest\x1a&.authn.v1.UpdateServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x8b\x01\n\x15\x44isableServiceAccount\x12&.authn.v1.DisableServiceAccountRequest\x1a\'.authn.v1.DisableServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x88\x01\n\x14\x45nableServiceAccount\x12%.authn.v1.EnableServiceAccountRequest\x1a&.authn.v1.EnableServiceAccountResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12\x85\x01\n\x14\x44\x65leteServiceAccount\x12%.authn.v1.DeleteServiceAccountRequest\x1a&.authn.v1.DeleteServiceAccountResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12m\n\x0c\x43reateApiKey\x12\x1d.authn.v1.CreateApiKeyRequest\x1a\x1e.authn.v1.CreateApiKeyResponse\"\x1e\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x12l\n\x0bListApiKeys\x12\x1c.authn.v1.ListApiKeysRequest\x1a\x1d.authn.v1.ListApiKeysResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x12p\n\x0cRevokeApiKey\x12\x1d.authn.v1.RevokeApiKeyRequest\x1a\x1e.authn.v1.RevokeApiKeyResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&authn/v1/service_account_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1e\x61uthn/v1/service_account.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xab\x04\n\x1b\x43reateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xba\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x8c\x01\xbaH\x88\x01\x92\x01\x84\x01\x10@\x18\x01\"~r|\x18\x80\x10\x32w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\"a\n\x1c\x43reateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"M\n\x18GetServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"^\n\x19GetServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"k\n\x1aListServiceAccountsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"\x8a\x01\n\x1bListServiceAccountsResponse\x12\x43\n\x10service_accounts\x18\x01 \x03(\x0b\x32\x18.authn.v1.ServiceAccountR\x0fserviceAccounts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf0\x04\n\x1bUpdateServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12=\n\x06scopes\x18\x02 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x01\x18\x01\"\x18r\x16\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$Z\x01*R\x06scopes\x12h\n\x07methods\x18\x03 \x03(\tBN\xbaHK\x92\x01H\x10\x80\x02\x18\x01\"Ar?\x18\x80\x02\x32:^([*]|[A-Za-z][A-Za-z0-9_.]*/([*]|[A-Za-z][A-Za-z0-9_]*))$R\x07methods\x12\x32\n\taudiences\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\xff\x01R\taudiences\x12\xba\x01\n\x11\x63\x65rtificate_names\x18\x05 \x03(\tB\x8c\x01\xbaH\x88\x01\x92\x01\x84\x01\x10@\x18\x01\"~r|\x18\x80\x10\x32w^(spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$R\x10\x63\x65rtificateNames\x12?\n\x0bpublic_keys\x18\x06 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyB\x08\xbaH\x05\x92\x01\x02\x10\x10R\npublicKeys\x12\x43\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\nupdateMask\"}\n\x1cUpdateServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"Q\n\x1c\x44isableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"~\n\x1d\x44isableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"P\n\x1b\x45nableServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\"a\n\x1c\x45nableServiceAccountResponse\x12\x41\n\x0fservice_account\x18\x01 \x01(\x0b\x32\x18.authn.v1.ServiceAccountR\x0eserviceAccount\"P\n\x1b\x44\x65leteServiceAccountRequest\x12\x31\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x04name\":\n\x1c\x44\x65leteServiceAccountResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\x88\x02\n\x13\x43reateApiKeyRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\x12+\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0b\x64isplayName\x12:\n\x06scopes\x18\x03 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x80\x01\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12@\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01*\x00\xc8\x01\x01R\x03ttl\"X\n\x14\x43reateApiKeyResponse\x12\x1c\n\x07\x61pi_key\x18\x01 \x01(\tB\x03\x80\x01\x01R\x06\x61piKey\x12\"\n\x03key\x18\x02 \x01(\x0b\x32\x10.authn.v1.ApiKeyR\x03key\"\\\n\x12ListApiKeysRequest\x12\x46\n\x0fservice_account\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0eserviceAccount\";\n\x13ListApiKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x10.authn.v1.ApiKeyR\x04keys\"L\n\x13RevokeApiKeyRequest\x12\x35\n\x06key_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^key_[A-Za-z0-9_-]{16}$R\x05keyId\"2\n\x14RevokeApiKeyResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision2\xb3\r\n\x15ServiceAccountService\x12\xa3\x01\n\x14\x43reateServiceAccount\x12%.authn.v1.CreateServiceAccountRequest\x1a&.authn.v1.CreateServiceAccountResponse\"<\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02\x18\"\x13/v1/serviceAccounts:\x01*\x12\xa0\x01\n\x11GetServiceAccount\x12\".authn.v1.GetServiceAccountRequest\x1a#.authn.v1.GetServiceAccountResponse\"B\x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/serviceAccounts/{name}\x12\x9f\x01\n\x13ListServiceAccounts\x12$.authn.v1.ListServiceAccountsRequest\x1a%.authn.v1.ListServiceAccountsResponse\";\x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/serviceAccounts\x12\xad\x01\n\x14UpdateServiceAccount\x12%.authn.v1.UpdateServiceAccountRequest\x1a&.authn.v1.UpdateServiceAccountResponse\"F\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02\x1f\x32\x1a/v1/serviceAccounts/{name}:\x01*\x12\xb8\x01\n\x15\x44isableServiceAccount\x12&.authn.v1.DisableServiceAccountRequest\x1a\'.authn.v1.DisableServiceAccountResponse\"N\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02\'\"\"/v1/serviceAccounts/{name}:disable:\x01*\x12\xb4\x01\n\x14\x45nableServiceAccount\x12%.authn.v1.EnableServiceAccountRequest\x1a&.authn.v1.EnableServiceAccountResponse\"M\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02&\"!/v1/serviceAccounts/{name}:enable:\x01*\x12\xa7\x01\n\x14\x44\x65leteServiceAccount\x12%.authn.v1.DeleteServiceAccountRequest\x1a&.authn.v1.DeleteServiceAccountResponse\"@\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02\x1c*\x1a/v1/serviceAccounts/{name}\x12\xa5\x01\n\x0c\x43reateApiKey\x12\x1d.authn.v1.CreateApiKeyRequest\x1a\x1e.authn.v1.CreateApiKeyResponse\"V\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02\x32\"-/v1/serviceAccounts/{service_account}/apiKeys:\x01*\x12\xa1\x01\n\x0bListApiKeys\x12\x1c.authn.v1.ListApiKeysRequest\x1a\x1d.authn.v1.ListApiKeysResponse\"U\x90\x02\x01\xaa\xbb\x18\x19\x08\x04\x12\x15\x61uthsvc.services.read\x82\xd3\xe4\x93\x02/\x12-/v1/serviceAccounts/{service_account}/apiKeys\x12\x96\x01\n\x0cRevokeApiKey\x12\x1d.authn.v1.RevokeApiKeyRequest\x1a\x1e.authn.v1.RevokeApiKeyResponse\"G\x90\x02\x02\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.services.write\x82\xd3\xe4\x93\x02 \"\x1b/v1/apiKeys/{key_id}:revoke:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -90,65 +91,65 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKEAPIKEYREQUEST'].fields_by_name['key_id']._loaded_options = None
   _globals['_REVOKEAPIKEYREQUEST'].fields_by_name['key_id']._serialized_options = b'\272H\033r\0312\027^key_[A-Za-z0-9_-]{16}$'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateServiceAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.services.write'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateServiceAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\002\030\"\023/v1/serviceAccounts:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['GetServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['GetServiceAccount']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.services.read'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['GetServiceAccount']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.services.read\202\323\344\223\002\034\022\032/v1/serviceAccounts/{name}'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListServiceAccounts']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListServiceAccounts']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.services.read'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListServiceAccounts']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.services.read\202\323\344\223\002\025\022\023/v1/serviceAccounts'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['UpdateServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['UpdateServiceAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['UpdateServiceAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\002\0372\032/v1/serviceAccounts/{name}:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DisableServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DisableServiceAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DisableServiceAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\002\'\"\"/v1/serviceAccounts/{name}:disable:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['EnableServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['EnableServiceAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['EnableServiceAccount']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\002&\"!/v1/serviceAccounts/{name}:enable:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DeleteServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DeleteServiceAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.services.write'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DeleteServiceAccount']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\002\034*\032/v1/serviceAccounts/{name}'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateApiKey']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.services.write'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\0022\"-/v1/serviceAccounts/{service_account}/apiKeys:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListApiKeys']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListApiKeys']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.services.read'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListApiKeys']._serialized_options = b'\220\002\001\252\273\030\031\010\004\022\025authsvc.services.read\202\323\344\223\002/\022-/v1/serviceAccounts/{service_account}/apiKeys'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write'
-  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_start=225
-  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_end=780
-  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_start=782
-  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_end=879
-  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_start=881
-  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_end=958
-  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_start=960
-  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_end=1054
-  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_start=1056
-  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_end=1163
-  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_start=1166
-  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_end=1304
-  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_start=1307
-  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_end=1931
-  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_start=1933
-  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_end=2058
-  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_start=2060
-  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_end=2141
-  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_start=2143
-  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_end=2269
-  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_start=2271
-  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_end=2351
-  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_start=2353
-  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_end=2450
-  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_start=2452
-  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_end=2532
-  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_start=2534
-  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_end=2592
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2595
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2859
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2861
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2949
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2951
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=3043
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=3045
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=3104
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=3106
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=3182
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=3184
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=3234
-  _globals['_SERVICEACCOUNTSERVICE']._serialized_start=3237
-  _globals['_SERVICEACCOUNTSERVICE']._serialized_end=4550
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\220\002\002\252\273\030\032\010\004\022\026authsvc.services.write\202\323\344\223\002 \"\033/v1/apiKeys/{key_id}:revoke:\001*'
+  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_start=255
+  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_end=810
+  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_start=812
+  _globals['_CREATESERVICEACCOUNTRESPONSE']._serialized_end=909
+  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_start=911
+  _globals['_GETSERVICEACCOUNTREQUEST']._serialized_end=988
+  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_start=990
+  _globals['_GETSERVICEACCOUNTRESPONSE']._serialized_end=1084
+  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_start=1086
+  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_end=1193
+  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_start=1196
+  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_end=1334
+  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_start=1337
+  _globals['_UPDATESERVICEACCOUNTREQUEST']._serialized_end=1961
+  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_start=1963
+  _globals['_UPDATESERVICEACCOUNTRESPONSE']._serialized_end=2088
+  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_start=2090
+  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_end=2171
+  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_start=2173
+  _globals['_DISABLESERVICEACCOUNTRESPONSE']._serialized_end=2299
+  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_start=2301
+  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_end=2381
+  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_start=2383
+  _globals['_ENABLESERVICEACCOUNTRESPONSE']._serialized_end=2480
+  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_start=2482
+  _globals['_DELETESERVICEACCOUNTREQUEST']._serialized_end=2562
+  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_start=2564
+  _globals['_DELETESERVICEACCOUNTRESPONSE']._serialized_end=2622
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2625
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2889
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2891
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2979
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2981
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=3073
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=3075
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=3134
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=3136
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=3212
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=3214
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=3264
+  _globals['_SERVICEACCOUNTSERVICE']._serialized_start=3267
+  _globals['_SERVICEACCOUNTSERVICE']._serialized_end=4982
 # @@protoc_insertion_point(module_scope)

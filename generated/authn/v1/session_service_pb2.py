@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from authn.v1 import access_pb2 as authn_dot_v1_dot_access__pb2
 from authn.v1 import session_pb2 as authn_dot_v1_dot_session__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61uthn/v1/session_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x1b\x62uf/validate/validate.proto\"\xa1\x01\n\x13ListSessionsRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"m\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x11.authn.v1.SessionR\x08sessions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"N\n\x11GetSessionRequest\x12\x39\n\nsession_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{22}$R\tsessionId\"A\n\x12GetSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x11.authn.v1.SessionR\x07session\"Q\n\x14RevokeSessionRequest\x12\x39\n\nsession_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{22}$R\tsessionId\"3\n\x15RevokeSessionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xa2\x01\n\x18RevokeAllSessionsRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\x12I\n\x11\x65xcept_session_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x15\x32\x13^[A-Za-z0-9_-]{22}$\xd8\x01\x01R\x0f\x65xceptSessionId\"\\\n\x19RevokeAllSessionsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12#\n\rrevoked_count\x18\x02 \x01(\x05R\x0crevokedCount2\xe2\x03\n\x0eSessionService\x12o\n\x0cListSessions\x12\x1d.authn.v1.ListSessionsRequest\x1a\x1e.authn.v1.ListSessionsResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.sessions.read\x12i\n\nGetSession\x12\x1b.authn.v1.GetSessionRequest\x1a\x1c.authn.v1.GetSessionResponse\" \x90\x02\x01\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.sessions.read\x12s\n\rRevokeSession\x12\x1e.authn.v1.RevokeSessionRequest\x1a\x1f.authn.v1.RevokeSessionResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x02\x12\x16\x61uthsvc.sessions.write\x12\x7f\n\x11RevokeAllSessions\x12\".authn.v1.RevokeAllSessionsRequest\x1a#.authn.v1.RevokeAllSessionsResponse\"!\x90\x02\x02\xaa\xbb\x18\x1a\x08\x02\x12\x16\x61uthsvc.sessions.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61uthn/v1/session_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x16\x61uthn/v1/session.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\xa1\x01\n\x13ListSessionsRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x04R\tpageToken\"m\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x11.authn.v1.SessionR\x08sessions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"N\n\x11GetSessionRequest\x12\x39\n\nsession_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{22}$R\tsessionId\"A\n\x12GetSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x11.authn.v1.SessionR\x07session\"Q\n\x14RevokeSessionRequest\x12\x39\n\nsession_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{22}$R\tsessionId\"3\n\x15RevokeSessionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xa2\x01\n\x18RevokeAllSessionsRequest\x12;\n\naccount_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14\x32\x12^acc_[0-9a-f]{32}$\xd8\x01\x01R\taccountId\x12I\n\x11\x65xcept_session_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x15\x32\x13^[A-Za-z0-9_-]{22}$\xd8\x01\x01R\x0f\x65xceptSessionId\"\\\n\x19RevokeAllSessionsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12#\n\rrevoked_count\x18\x02 \x01(\x05R\x0crevokedCount2\xe7\x04\n\x0eSessionService\x12\x83\x01\n\x0cListSessions\x12\x1d.authn.v1.ListSessionsRequest\x1a\x1e.authn.v1.ListSessionsResponse\"4\x90\x02\x01\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.sessions.read\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/sessions\x12\x8a\x01\n\nGetSession\x12\x1b.authn.v1.GetSessionRequest\x1a\x1c.authn.v1.GetSessionResponse\"A\x90\x02\x01\xaa\xbb\x18\x19\x08\x02\x12\x15\x61uthsvc.sessions.read\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/sessions/{session_id}\x12\x9e\x01\n\rRevokeSession\x12\x1e.authn.v1.RevokeSessionRequest\x1a\x1f.authn.v1.RevokeSessionResponse\"L\x90\x02\x02\xaa\xbb\x18\x1a\x08\x02\x12\x16\x61uthsvc.sessions.write\x82\xd3\xe4\x93\x02%\" /v1/sessions/{session_id}:revoke:\x01*\x12\xa0\x01\n\x11RevokeAllSessions\x12\".authn.v1.RevokeAllSessionsRequest\x1a#.authn.v1.RevokeAllSessionsResponse\"B\x90\x02\x02\xaa\xbb\x18\x1a\x08\x02\x12\x16\x61uthsvc.sessions.write\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/sessions:revokeAll:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,29 +50,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKEALLSESSIONSREQUEST'].fields_by_name['except_session_id']._loaded_options = None
   _globals['_REVOKEALLSESSIONSREQUEST'].fields_by_name['except_session_id']._serialized_options = b'\272H\032r\0252\023^[A-Za-z0-9_-]{22}$\330\001\001'
   _globals['_SESSIONSERVICE'].methods_by_name['ListSessions']._loaded_options = None
-  _globals['_SESSIONSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\220\002\001\252\273\030\031\010\002\022\025authsvc.sessions.read'
+  _globals['_SESSIONSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\220\002\001\252\273\030\031\010\002\022\025authsvc.sessions.read\202\323\344\223\002\016\022\014/v1/sessions'
   _globals['_SESSIONSERVICE'].methods_by_name['GetSession']._loaded_options = None
-  _globals['_SESSIONSERVICE'].methods_by_name['GetSession']._serialized_options = b'\220\002\001\252\273\030\031\010\002\022\025authsvc.sessions.read'
+  _globals['_SESSIONSERVICE'].methods_by_name['GetSession']._serialized_options = b'\220\002\001\252\273\030\031\010\002\022\025authsvc.sessions.read\202\323\344\223\002\033\022\031/v1/sessions/{session_id}'
   _globals['_SESSIONSERVICE'].methods_by_name['RevokeSession']._loaded_options = None
-  _globals['_SESSIONSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\220\002\002\252\273\030\032\010\002\022\026authsvc.sessions.write'
+  _globals['_SESSIONSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\220\002\002\252\273\030\032\010\002\022\026authsvc.sessions.write\202\323\344\223\002%\" /v1/sessions/{session_id}:revoke:\001*'
   _globals['_SESSIONSERVICE'].methods_by_name['RevokeAllSessions']._loaded_options = None
-  _globals['_SESSIONSERVICE'].methods_by_name['RevokeAllSessions']._serialized_options = b'\220\002\002\252\273\030\032\010\002\022\026authsvc.sessions.write'
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=121
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=282
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=284
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=393
-  _globals['_GETSESSIONREQUEST']._serialized_start=395
-  _globals['_GETSESSIONREQUEST']._serialized_end=473
-  _globals['_GETSESSIONRESPONSE']._serialized_start=475
-  _globals['_GETSESSIONRESPONSE']._serialized_end=540
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=542
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=623
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=625
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=676
-  _globals['_REVOKEALLSESSIONSREQUEST']._serialized_start=679
-  _globals['_REVOKEALLSESSIONSREQUEST']._serialized_end=841
-  _globals['_REVOKEALLSESSIONSRESPONSE']._serialized_start=843
-  _globals['_REVOKEALLSESSIONSRESPONSE']._serialized_end=935
-  _globals['_SESSIONSERVICE']._serialized_start=938
-  _globals['_SESSIONSERVICE']._serialized_end=1420
+  _globals['_SESSIONSERVICE'].methods_by_name['RevokeAllSessions']._serialized_options = b'\220\002\002\252\273\030\032\010\002\022\026authsvc.sessions.write\202\323\344\223\002\033\"\026/v1/sessions:revokeAll:\001*'
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=151
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=312
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=314
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=423
+  _globals['_GETSESSIONREQUEST']._serialized_start=425
+  _globals['_GETSESSIONREQUEST']._serialized_end=503
+  _globals['_GETSESSIONRESPONSE']._serialized_start=505
+  _globals['_GETSESSIONRESPONSE']._serialized_end=570
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=572
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=653
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=655
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=706
+  _globals['_REVOKEALLSESSIONSREQUEST']._serialized_start=709
+  _globals['_REVOKEALLSESSIONSREQUEST']._serialized_end=871
+  _globals['_REVOKEALLSESSIONSRESPONSE']._serialized_start=873
+  _globals['_REVOKEALLSESSIONSRESPONSE']._serialized_end=965
+  _globals['_SESSIONSERVICE']._serialized_start=968
+  _globals['_SESSIONSERVICE']._serialized_end=1583
 # @@protoc_insertion_point(module_scope)
