@@ -15,6 +15,7 @@ from grpc_health.v1.health_pb2 import (
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
+from authsvc.transport.ext_authz.messages import SERVICE as EXT_AUTHZ
 from authsvc.transport.health import Health
 from authsvc.transport.server import SERVICES
 from tests.service import Service, running
@@ -22,7 +23,7 @@ from tests.stores.hot.servers import Server
 from tests.transport import http2
 from tests.transport.calls import refused
 
-OWN = {service.full_name for service in SERVICES}
+OWN = {EXT_AUTHZ, *(service.full_name for service in SERVICES)}
 VERSIONS = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
 
 
@@ -143,6 +144,9 @@ def test_reflection_lists_every_service_and_gives_its_file(version: str, service
         request = ServerReflectionRequest(file_containing_symbol=name)
         files = reflect(service, version, request).file_descriptor_response.file_descriptor_proto
         assert any(name.rpartition(".")[2].encode() in file for file in files)
+    by_name = ServerReflectionRequest(file_by_filename="envoy/type/v3/http_status.proto")
+    [file] = reflect(service, version, by_name).file_descriptor_response.file_descriptor_proto
+    assert b"HttpStatus" in file
     unknown = ServerReflectionRequest(file_containing_symbol="no.Such")
     assert reflect(service, version, unknown).error_response.error_code == 5
 
