@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 _PATIENCE = 60.0
 
 # Not a preexec_fn: that runs Python between fork and exec, which the threads of gRPC make hang.
-_LAUNCH = """
+LAUNCH = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
@@ -46,7 +46,7 @@ class Server:
         """Start it, with what its directory holds."""
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid())),
+                *(sys.executable, "-I", "-S", "-c", LAUNCH, str(os.getpid())),
                 *(self._binary, "--port", "0", "--unixsocket", f"{self.directory}/s"),
                 *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),
                 *("--appendfsync", "always", *options),
