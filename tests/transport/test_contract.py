@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 from authn.v1.access_pb2 import AccessLevel
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.api.annotations_pb2 import http
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
 
 from tests.transport.calls import METHODS, rule
 
+IN_PATH = re.compile(r"\{(\w+)\}")
 SECRET = re.compile(r"password|token|secret|code|assertion|^api_key$")
 NOT_SECRET = {
     "page_token",
@@ -66,3 +69,47 @@ def test_p_int_1_a_scope_is_reserved_and_named_where_one_is_needed(name: str) ->
     assert option.level != AccessLevel.ACCESS_LEVEL_UNSPECIFIED
     assert bool(option.scope) or not needs
     assert not option.scope or option.scope.startswith("authsvc.")
+
+
+def bindings(method: MethodDescriptor) -> Iterator[tuple[str, str, str]]:
+    """Verb, path and body of each way to call a method as JSON over HTTP."""
+    rule = method.GetOptions().Extensions[http]
+    for binding in (rule, *rule.additional_bindings):
+        verb = binding.WhichOneof("pattern")
+        if verb:
+            yield verb, getattr(binding, verb), binding.body
+
+
+def is_unary(method: MethodDescriptor) -> bool:
+    return not (method.client_streaming or method.server_streaming)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, m in METHODS.items() if is_unary(m)))
+def test_every_unary_method_can_be_called_as_json_without_a_secret_in_its_url(name: str) -> None:
+    method = METHODS[name]
+    found = list(bindings(method))
+    assert found
+    for verb, path, body in found:
+        fields = dict(method.input_type.fields_by_name)
+        in_path = set(IN_PATH.findall(path))
+        in_url = in_path if body == "*" else fields.keys()
+        assert path.startswith("/v1/")
+        assert in_path <= fields.keys()
+        assert (body == "*") == (verb in {"post", "patch"})
+        assert not [field for field in in_url if fields[field].GetOptions().debug_redact]
+
+
+def test_only_what_changes_nothing_is_called_by_get() -> None:
+    for name, method in METHODS.items():
+        is_safe = method.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+        assert is_safe or "get" not in {verb for verb, _, _ in bindings(method)}, name
+
+
+def test_no_two_methods_are_called_alike() -> None:
+    ways = [
+        (verb, IN_PATH.sub("{}", path))
+        for method in METHODS.values()
+        for verb, path, _ in bindings(method)
+    ]
+    assert len(ways) > 50
+    assert len(set(ways)) == len(ways)
