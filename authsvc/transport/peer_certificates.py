@@ -21,7 +21,7 @@ def client_certificate(properties: Mapping[str, Iterable[bytes]]) -> ClientCerti
     return ClientCertificate(
         uris=_texts(properties.get("peer_uri", ())),
         dns_names=_texts(properties.get("peer_dns", ())),
-        sha256=_sha256(pem),
+        sha256=sha256_of(pem),
         unverified_end=_end(pem) if is_resumed else None,
     )
 
@@ -32,7 +32,13 @@ def _texts(values: Iterable[bytes]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=_KNOWN)
-def _sha256(pem: bytes) -> bytes:
+def sha256_of(pem: bytes) -> bytes:
+    """Give the SHA-256 of the DER of a certificate (RFC 8705, 3.1).
+
+    Raises:
+        ValueError: It is none.
+
+    """
     return x509.load_pem_x509_certificate(pem).fingerprint(SHA256())
 
 

@@ -295,3 +295,15 @@ def test_denials_are_counted_as_what_they_are(service: Service) -> None:
     before = count("UNAUTHENTICATED"), count("OK")
     ask_with(service, "x")
     assert (count("UNAUTHENTICATED"), count("OK")) == (before[0] + 1, before[1])
+
+
+def test_what_is_no_certificate_is_an_error_of_the_proxy(
+    service: Service, tokens: TokenSet
+) -> None:
+    request = check_request({"authorization": f"Bearer {tokens.access_token}"})
+    request.attributes.source.certificate = "no%20certificate"
+    refusal = refused(lambda: check(service.channel, request))
+    assert (refusal.reason, refusal.fields) == (
+        "INVALID_REQUEST",
+        ("attributes.source.certificate",),
+    )

@@ -1,11 +1,12 @@
-"""The access token of an HTTP request, as a proxy describes the request."""
+"""The credentials of an HTTP request, as a proxy describes the request."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from authsvc.errors import FieldViolation, InvalidRequest, TokenRequired
 from authsvc.transport.callers import AUTHORIZATION
+from authsvc.transport.peer_certificates import sha256_of
 
 _SCHEME = "bearer"
 _IN_QUERY = "access_token"
@@ -39,6 +40,25 @@ def bearer_token(http: Any) -> str:
     if "?" in http.path and _IN_QUERY in _query_names(http.path):
         raise _ambiguous("A request with an authorization header must have no token in its query.")
     return token
+
+
+def certificate_shown(source: Any) -> bytes:
+    """Give the SHA-256 of the certificate by which a client has proven itself to the proxy.
+
+    It is what the proxy itself has seen, never a header; empty if it has seen none, or does not
+    tell (`include_peer_certificate`).
+
+    Raises:
+        InvalidRequest: What the proxy tells is no certificate.
+
+    """
+    if not source.certificate:
+        return b""
+    try:
+        return sha256_of(unquote(source.certificate).encode())
+    except ValueError:
+        rule = "It must be a certificate in URL-encoded PEM."
+        raise InvalidRequest(FieldViolation("attributes.source.certificate", rule)) from None
 
 
 def _authorizations(http: Any) -> Sequence[str]:

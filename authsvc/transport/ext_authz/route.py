@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any, NamedTuple
 
+from authsvc.domain.token_checking import NOTHING_MORE, Requirements
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.verify.assurance import AAL1, AAL2
 
@@ -17,15 +19,10 @@ _are_scopes = re.compile(r"[!#-\[\]-~]{1,128}(?: [!#-\[\]-~]{1,128}){0,63}").ful
 _is_age = re.compile(r"[0-9]{1,9}").fullmatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """What a route asks of a token."""
+class Route(NamedTuple):
+    """What a route asks of a token, and where the token goes."""
 
-    audience: str = ""
-    """Empty for the default one."""
-    required_scopes: tuple[str, ...] = ()
-    max_age: timedelta | None = None
-    acr: str = ""
+    requirements: Requirements = NOTHING_MORE
     forward_authorization: bool = False
     """Whether the token goes on to the service behind the proxy."""
 
@@ -61,6 +58,10 @@ def _read(extensions: frozenset[tuple[str, str]]) -> Route:
     return route
 
 
+def _asking(route: Route, **more: Any) -> Route:
+    return route._replace(requirements=replace(route.requirements, **more))
+
+
 @dataclass(frozen=True, slots=True)
 class _Extension:
     rule: str
@@ -72,27 +73,27 @@ _EXTENSIONS: Mapping[str, _Extension] = {
     "audience": _Extension(
         "It must be an audience.",
         _is_audience,
-        lambda route, value: replace(route, audience=value),
+        lambda route, value: _asking(route, audience=value),
     ),
     "required_scopes": _Extension(
         "It must be scopes with single spaces between.",
         _are_scopes,
-        lambda route, value: replace(route, required_scopes=tuple(value.split(" "))),
+        lambda route, value: _asking(route, scopes=tuple(value.split(" "))),
     ),
     "max_age": _Extension(
         "It must be a whole number of seconds.",
         _is_age,
-        lambda route, value: replace(route, max_age=timedelta(seconds=int(value))),
+        lambda route, value: _asking(route, max_age=timedelta(seconds=int(value))),
     ),
     "acr": _Extension(
         f"It must be {AAL1} or {AAL2}.",
         (AAL1, AAL2).__contains__,
-        lambda route, value: replace(route, acr=value),
+        lambda route, value: _asking(route, acr=value),
     ),
     "forward_authorization": _Extension(
         "It must be true or false.",
         ("true", "false").__contains__,
-        lambda route, value: replace(route, forward_authorization=value == "true"),
+        lambda route, value: route._replace(forward_authorization=value == "true"),
     ),
 }
 

@@ -1,9 +1,6 @@
-"""Authorization: between Envoy's messages and `domain/verification.py`.
+"""Authorization: between Envoy's messages and `domain/verification.py`."""
 
-Tokens that are bound to a client certificate (`cnf`, RFC 8705) are refused by the verifier. Were
-they to be taken, the certificate to hold them against would be `attributes.source.certificate`.
-"""
-
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +8,7 @@ import grpc
 
 from authsvc.domain.verification import Verification
 from authsvc.transport.context import current_call
-from authsvc.transport.ext_authz.credentials import bearer_token, header_names
+from authsvc.transport.ext_authz.credentials import bearer_token, certificate_shown, header_names
 from authsvc.transport.ext_authz.denials import TOLD, denial
 from authsvc.transport.ext_authz.identity import allowance, lookalikes, removal
 from authsvc.transport.ext_authz.messages import SERVICE, CheckRequest, CheckResponse
@@ -35,25 +32,21 @@ class AuthorizationService:
 
         Raises:
             RefusedInAnswer: It is not let through.
-            InvalidRequest: What the configuration of the route asks for is not understood.
+            InvalidRequest: What the proxy says, or its configuration asks for, is not understood.
 
         """
         attributes = request.attributes
         http = attributes.request.http
-        route = route_of(attributes.context_extensions)
+        requirements, forward_authorization = route_of(attributes.context_extensions)
+        certificate = certificate_shown(attributes.source)
+        if certificate:
+            requirements = replace(requirements, certificate=certificate)
         try:
-            verdict = self._verification.verify(
-                current_call(),
-                bearer_token(http),
-                audience=route.audience,
-                required_scopes=route.required_scopes,
-                max_age=route.max_age,
-                acr=route.acr,
-            )
+            verdict = self._verification.verify(current_call(), bearer_token(http), requirements)
         except TOLD as error:
-            answer = denial(error, scopes=route.required_scopes)
+            answer = denial(error, scopes=requirements.scopes)
             raise RefusedInAnswer(error, answer) from error
-        allowed = self._allowances[route.forward_authorization].of(verdict.claims)
+        allowed = self._allowances[forward_authorization].of(verdict.claims)
         spoofed = lookalikes(header_names(http))
         return allowed + removal(spoofed) if spoofed else allowed
 
