@@ -27,11 +27,12 @@ from authn.v1 import error_reason_pb2 as authn_dot_v1_dot_error__reason__pb2
 from authn.v1 import revocation_pb2 as authn_dot_v1_dot_revocation__pb2
 from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61uthn/v1/token_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1b\x61uthn/v1/error_reason.proto\x1a\x19\x61uthn/v1/revocation.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x03\n\x12VerifyTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\x12*\n\x0cmin_revision\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\x12\x44\n\x07max_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01\x32\x00R\x06maxAge\x12%\n\x03\x61\x63r\x18\x06 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04\x61\x61l1R\x04\x61\x61l2R\x03\x61\x63r\x12\x8c\x01\n\x12\x63\x65rtificate_sha256\x18\x07 \x01(\x0c\x42]\xbaHZ\xba\x01W\n\x12\x63\x65rtificate_sha256\x12\x1amust be 32 bytes, or empty\x1a%this.size() == 0 || this.size() == 32R\x11\x63\x65rtificateSha256\"`\n\x13VerifyTokenResponse\x12-\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\xac\x01\n\x13VerifyTokensRequest\x12\x33\n\raccess_tokens\x18\x01 \x03(\tB\x0e\x80\x01\x01\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07R\x0c\x61\x63\x63\x65ssTokens\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\"i\n\x14VerifyTokensResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32\x1b.authn.v1.VerifyTokenResultR\x07results\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\x8a\x01\n\x11VerifyTokenResult\x12/\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsH\x00R\x06\x63laims\x12:\n\x0c\x65rror_reason\x18\x02 \x01(\x0e\x32\x15.authn.v1.ErrorReasonH\x00R\x0b\x65rrorReasonB\x08\n\x06result\"_\n\x16IntrospectTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12*\n\x0cmin_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"|\n\x17IntrospectTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\"/\n\x12RevokeTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\"1\n\x13RevokeTokenResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xdb\x01\n\x18IssueServiceTokenRequest\x12$\n\x08\x61udience\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12\x39\n\x06scopes\x18\x02 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12.\n\x10\x63lient_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0f\x63lientAssertion\x12.\n\x13\x62ind_to_certificate\x18\x04 \x01(\x08R\x11\x62indToCertificate\"\xb6\x03\n\x14\x45xchangeTokenRequest\x12(\n\rsubject_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0csubjectToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12\x39\n\x06scopes\x18\x03 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12=\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01R\x03ttl\x12\xa3\x01\n\x1asubject_certificate_sha256\x18\x05 \x01(\x0c\x42\x65\xbaHb\xba\x01_\n\x1asubject_certificate_sha256\x12\x1amust be 32 bytes, or empty\x1a%this.size() == 0 || this.size() == 32R\x18subjectCertificateSha256\x12.\n\x13\x62ind_to_certificate\x18\x06 \x01(\x08R\x11\x62indToCertificate\"\xc7\x01\n\x15\x45xchangeTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12*\n\x11issued_token_type\x18\x02 \x01(\tR\x0fissuedTokenType\x12\x1d\n\ntoken_type\x18\x03 \x01(\tR\ttokenType\x12;\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x9f\x01\n\x19IssueServiceTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12\x1d\n\ntoken_type\x18\x02 \x01(\tR\ttokenType\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"I\n\x17WatchRevocationsRequest\x12.\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rafterRevision\"\x87\x02\n\x18WatchRevocationsResponse\x12\x14\n\x05reset\x18\x01 \x01(\x08R\x05reset\x12\x36\n\x0brevocations\x18\x02 \x03(\x0b\x32\x14.authn.v1.RevocationR\x0brevocations\x12%\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03R\rafterRevision\x12\x1a\n\x08revision\x18\x04 \x01(\x03R\x08revision\x12\x1d\n\nis_current\x18\x05 \x01(\x08R\tisCurrent\x12;\n\x0bserver_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x12\n\x10WatchKeysRequest\"z\n\x11WatchKeysResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\x12;\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x10\n\x0eGetJwksRequest\";\n\x0fGetJwksResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\"c\n\x13\x45xplainTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\"\xae\x01\n\x14\x45xplainTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x64\x65\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x15.authn.v1.TokenDefectR\x06\x64\x65\x66\x65\x63t\x12 \n\x0b\x65xplanation\x18\x03 \x01(\tR\x0b\x65xplanation\x12-\n\x06\x63laims\x18\x04 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims*\x84\x04\n\x0bTokenDefect\x12\x1c\n\x18TOKEN_DEFECT_UNSPECIFIED\x10\x00\x12\x1a\n\x16TOKEN_DEFECT_MALFORMED\x10\x01\x12\x17\n\x13TOKEN_DEFECT_HEADER\x10\x02\x12\x15\n\x11TOKEN_DEFECT_TYPE\x10\x03\x12\x1c\n\x18TOKEN_DEFECT_UNKNOWN_KEY\x10\x04\x12\x1a\n\x16TOKEN_DEFECT_ALGORITHM\x10\x05\x12\x1a\n\x16TOKEN_DEFECT_SIGNATURE\x10\x06\x12\x17\n\x13TOKEN_DEFECT_CLAIMS\x10\x07\x12\x17\n\x13TOKEN_DEFECT_ISSUER\x10\x08\x12\x19\n\x15TOKEN_DEFECT_AUDIENCE\x10\t\x12\x18\n\x14TOKEN_DEFECT_EXPIRED\x10\n\x12\x1e\n\x1aTOKEN_DEFECT_NOT_YET_VALID\x10\x0b\x12\x19\n\x15TOKEN_DEFECT_LIFETIME\x10\x0c\x12\x1e\n\x1aTOKEN_DEFECT_TOKEN_REVOKED\x10\r\x12 \n\x1cTOKEN_DEFECT_SESSION_REVOKED\x10\x0e\x12\x16\n\x12TOKEN_DEFECT_EPOCH\x10\x0f\x12\x1b\n\x17TOKEN_DEFECT_DELEGATION\x10\x10\x12\x1c\n\x18TOKEN_DEFECT_CERTIFICATE\x10\x11\x32\x93\x08\n\x0cTokenService\x12U\n\x0bVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12X\n\x0cVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12|\n\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.tokens.introspect\x12U\n\x0bRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"\t\x90\x02\x02\xaa\xbb\x18\x02\x08\x01\x12v\n\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x10\x63lient_assertion\x12q\n\rExchangeToken\x12\x1e.authn.v1.ExchangeTokenRequest\x1a\x1f.authn.v1.ExchangeTokenResponse\"\x1f\xaa\xbb\x18\x1b\x08\x03\x12\x17\x61uthsvc.tokens.exchange\x12I\n\x07GetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x12\x81\x01\n\x10WatchRevocations\x12!.authn.v1.WatchRevocationsRequest\x1a\".authn.v1.WatchRevocationsResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.revocations.watch0\x01\x12Q\n\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x30\x01\x12p\n\x0c\x45xplainToken\x12\x1d.authn.v1.ExplainTokenRequest\x1a\x1e.authn.v1.ExplainTokenResponse\"!\x90\x02\x01\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.tokens.explainb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61uthn/v1/token_service.proto\x12\x08\x61uthn.v1\x1a\x15\x61uthn/v1/access.proto\x1a\x1b\x61uthn/v1/error_reason.proto\x1a\x19\x61uthn/v1/revocation.proto\x1a\x14\x61uthn/v1/token.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x03\n\x12VerifyTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\x12*\n\x0cmin_revision\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\x12\x44\n\x07max_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x06\x08\x80\x86\xb0\x96\x01\x32\x00R\x06maxAge\x12%\n\x03\x61\x63r\x18\x06 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x04\x61\x61l1R\x04\x61\x61l2R\x03\x61\x63r\x12\x8c\x01\n\x12\x63\x65rtificate_sha256\x18\x07 \x01(\x0c\x42]\xbaHZ\xba\x01W\n\x12\x63\x65rtificate_sha256\x12\x1amust be 32 bytes, or empty\x1a%this.size() == 0 || this.size() == 32R\x11\x63\x65rtificateSha256\"`\n\x13VerifyTokenResponse\x12-\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\xac\x01\n\x13VerifyTokensRequest\x12\x33\n\raccess_tokens\x18\x01 \x03(\tB\x0e\x80\x01\x01\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07R\x0c\x61\x63\x63\x65ssTokens\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12:\n\x0frequired_scopes\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01\x18\x80\x01R\x0erequiredScopes\"i\n\x14VerifyTokensResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32\x1b.authn.v1.VerifyTokenResultR\x07results\x12\x1a\n\x08revision\x18\x02 \x01(\x03R\x08revision\"\x8a\x01\n\x11VerifyTokenResult\x12/\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x15.authn.v1.TokenClaimsH\x00R\x06\x63laims\x12:\n\x0c\x65rror_reason\x18\x02 \x01(\x0e\x32\x15.authn.v1.ErrorReasonH\x00R\x0b\x65rrorReasonB\x08\n\x06result\"_\n\x16IntrospectTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12*\n\x0cmin_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"|\n\x17IntrospectTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x63laims\x18\x02 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\"/\n\x12RevokeTokenRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\"1\n\x13RevokeTokenResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\"\xdb\x01\n\x18IssueServiceTokenRequest\x12$\n\x08\x61udience\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12\x39\n\x06scopes\x18\x02 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12.\n\x10\x63lient_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0f\x63lientAssertion\x12.\n\x13\x62ind_to_certificate\x18\x04 \x01(\x08R\x11\x62indToCertificate\"\xb6\x03\n\x14\x45xchangeTokenRequest\x12(\n\rsubject_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0csubjectToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\x12\x39\n\x06scopes\x18\x03 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x18\x80\x01\x32\x0e^[!#-\\[\\]-~]+$R\x06scopes\x12=\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xa3\x05\x32\x02\x08\x01R\x03ttl\x12\xa3\x01\n\x1asubject_certificate_sha256\x18\x05 \x01(\x0c\x42\x65\xbaHb\xba\x01_\n\x1asubject_certificate_sha256\x12\x1amust be 32 bytes, or empty\x1a%this.size() == 0 || this.size() == 32R\x18subjectCertificateSha256\x12.\n\x13\x62ind_to_certificate\x18\x06 \x01(\x08R\x11\x62indToCertificate\"\xc7\x01\n\x15\x45xchangeTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12*\n\x11issued_token_type\x18\x02 \x01(\tR\x0fissuedTokenType\x12\x1d\n\ntoken_type\x18\x03 \x01(\tR\ttokenType\x12;\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x9f\x01\n\x19IssueServiceTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12\x1d\n\ntoken_type\x18\x02 \x01(\tR\ttokenType\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"I\n\x17WatchRevocationsRequest\x12.\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rafterRevision\"\x87\x02\n\x18WatchRevocationsResponse\x12\x14\n\x05reset\x18\x01 \x01(\x08R\x05reset\x12\x36\n\x0brevocations\x18\x02 \x03(\x0b\x32\x14.authn.v1.RevocationR\x0brevocations\x12%\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x03R\rafterRevision\x12\x1a\n\x08revision\x18\x04 \x01(\x03R\x08revision\x12\x1d\n\nis_current\x18\x05 \x01(\x08R\tisCurrent\x12;\n\x0bserver_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x12\n\x10WatchKeysRequest\"z\n\x11WatchKeysResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\x12;\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\x10\n\x0eGetJwksRequest\";\n\x0fGetJwksResponse\x12(\n\x04keys\x18\x01 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\x04keys\"c\n\x13\x45xplainTokenRequest\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12$\n\x08\x61udience\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\x08\x61udience\"\xae\x01\n\x14\x45xplainTokenResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12-\n\x06\x64\x65\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x15.authn.v1.TokenDefectR\x06\x64\x65\x66\x65\x63t\x12 \n\x0b\x65xplanation\x18\x03 \x01(\tR\x0b\x65xplanation\x12-\n\x06\x63laims\x18\x04 \x01(\x0b\x32\x15.authn.v1.TokenClaimsR\x06\x63laims*\x84\x04\n\x0bTokenDefect\x12\x1c\n\x18TOKEN_DEFECT_UNSPECIFIED\x10\x00\x12\x1a\n\x16TOKEN_DEFECT_MALFORMED\x10\x01\x12\x17\n\x13TOKEN_DEFECT_HEADER\x10\x02\x12\x15\n\x11TOKEN_DEFECT_TYPE\x10\x03\x12\x1c\n\x18TOKEN_DEFECT_UNKNOWN_KEY\x10\x04\x12\x1a\n\x16TOKEN_DEFECT_ALGORITHM\x10\x05\x12\x1a\n\x16TOKEN_DEFECT_SIGNATURE\x10\x06\x12\x17\n\x13TOKEN_DEFECT_CLAIMS\x10\x07\x12\x17\n\x13TOKEN_DEFECT_ISSUER\x10\x08\x12\x19\n\x15TOKEN_DEFECT_AUDIENCE\x10\t\x12\x18\n\x14TOKEN_DEFECT_EXPIRED\x10\n\x12\x1e\n\x1aTOKEN_DEFECT_NOT_YET_VALID\x10\x0b\x12\x19\n\x15TOKEN_DEFECT_LIFETIME\x10\x0c\x12\x1e\n\x1aTOKEN_DEFECT_TOKEN_REVOKED\x10\r\x12 \n\x1cTOKEN_DEFECT_SESSION_REVOKED\x10\x0e\x12\x16\n\x12TOKEN_DEFECT_EPOCH\x10\x0f\x12\x1b\n\x17TOKEN_DEFECT_DELEGATION\x10\x10\x12\x1c\n\x18TOKEN_DEFECT_CERTIFICATE\x10\x11\x32\x82\n\n\x0cTokenService\x12q\n\x0bVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"%\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\"\x11/v1/tokens:verify:\x01*\x12y\n\x0cVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"*\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/tokens:batchVerify:\x01*\x12\x9c\x01\n\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"D\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.tokens.introspect\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/tokens:introspect:\x01*\x12q\n\x0bRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"%\x90\x02\x02\xaa\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\"\x11/v1/tokens:revoke:\x01*\x12\x9d\x01\n\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\"?\xaa\xbb\x18\x14\x08\x01\x1a\x10\x63lient_assertion\x82\xd3\xe4\x93\x02!\"\x1c/v1/tokens:issueServiceToken:\x01*\x12\x8f\x01\n\rExchangeToken\x12\x1e.authn.v1.ExchangeTokenRequest\x1a\x1f.authn.v1.ExchangeTokenResponse\"=\xaa\xbb\x18\x1b\x08\x03\x12\x17\x61uthsvc.tokens.exchange\x82\xd3\xe4\x93\x02\x18\"\x13/v1/tokens:exchange:\x01*\x12Y\n\x07GetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\x19\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jwks\x12\x81\x01\n\x10WatchRevocations\x12!.authn.v1.WatchRevocationsRequest\x1a\".authn.v1.WatchRevocationsResponse\"$\x90\x02\x01\xaa\xbb\x18\x1d\x08\x03\x12\x19\x61uthsvc.revocations.watch0\x01\x12Q\n\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\t\x90\x02\x01\xaa\xbb\x18\x02\x08\x01\x30\x01\x12\x8d\x01\n\x0c\x45xplainToken\x12\x1d.authn.v1.ExplainTokenRequest\x1a\x1e.authn.v1.ExplainTokenResponse\">\x90\x02\x01\xaa\xbb\x18\x1a\x08\x04\x12\x16\x61uthsvc.tokens.explain\x82\xd3\xe4\x93\x02\x17\"\x12/v1/tokens:explain:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -91,69 +92,69 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINTOKENREQUEST'].fields_by_name['audience']._loaded_options = None
   _globals['_EXPLAINTOKENREQUEST'].fields_by_name['audience']._serialized_options = b'\272H\005r\003\030\377\001'
   _globals['_TOKENSERVICE'].methods_by_name['VerifyToken']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['VerifyToken']._serialized_options = b'\220\002\001\252\273\030\002\010\001'
+  _globals['_TOKENSERVICE'].methods_by_name['VerifyToken']._serialized_options = b'\220\002\001\252\273\030\002\010\001\202\323\344\223\002\026\"\021/v1/tokens:verify:\001*'
   _globals['_TOKENSERVICE'].methods_by_name['VerifyTokens']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['VerifyTokens']._serialized_options = b'\220\002\001\252\273\030\002\010\001'
+  _globals['_TOKENSERVICE'].methods_by_name['VerifyTokens']._serialized_options = b'\220\002\001\252\273\030\002\010\001\202\323\344\223\002\033\"\026/v1/tokens:batchVerify:\001*'
   _globals['_TOKENSERVICE'].methods_by_name['IntrospectToken']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['IntrospectToken']._serialized_options = b'\220\002\001\252\273\030\035\010\003\022\031authsvc.tokens.introspect'
+  _globals['_TOKENSERVICE'].methods_by_name['IntrospectToken']._serialized_options = b'\220\002\001\252\273\030\035\010\003\022\031authsvc.tokens.introspect\202\323\344\223\002\032\"\025/v1/tokens:introspect:\001*'
   _globals['_TOKENSERVICE'].methods_by_name['RevokeToken']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\220\002\002\252\273\030\002\010\001'
+  _globals['_TOKENSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\220\002\002\252\273\030\002\010\001\202\323\344\223\002\026\"\021/v1/tokens:revoke:\001*'
   _globals['_TOKENSERVICE'].methods_by_name['IssueServiceToken']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['IssueServiceToken']._serialized_options = b'\252\273\030\024\010\001\032\020client_assertion'
+  _globals['_TOKENSERVICE'].methods_by_name['IssueServiceToken']._serialized_options = b'\252\273\030\024\010\001\032\020client_assertion\202\323\344\223\002!\"\034/v1/tokens:issueServiceToken:\001*'
   _globals['_TOKENSERVICE'].methods_by_name['ExchangeToken']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['ExchangeToken']._serialized_options = b'\252\273\030\033\010\003\022\027authsvc.tokens.exchange'
+  _globals['_TOKENSERVICE'].methods_by_name['ExchangeToken']._serialized_options = b'\252\273\030\033\010\003\022\027authsvc.tokens.exchange\202\323\344\223\002\030\"\023/v1/tokens:exchange:\001*'
   _globals['_TOKENSERVICE'].methods_by_name['GetJwks']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['GetJwks']._serialized_options = b'\220\002\001\252\273\030\002\010\001'
+  _globals['_TOKENSERVICE'].methods_by_name['GetJwks']._serialized_options = b'\220\002\001\252\273\030\002\010\001\202\323\344\223\002\n\022\010/v1/jwks'
   _globals['_TOKENSERVICE'].methods_by_name['WatchRevocations']._loaded_options = None
   _globals['_TOKENSERVICE'].methods_by_name['WatchRevocations']._serialized_options = b'\220\002\001\252\273\030\035\010\003\022\031authsvc.revocations.watch'
   _globals['_TOKENSERVICE'].methods_by_name['WatchKeys']._loaded_options = None
   _globals['_TOKENSERVICE'].methods_by_name['WatchKeys']._serialized_options = b'\220\002\001\252\273\030\002\010\001'
   _globals['_TOKENSERVICE'].methods_by_name['ExplainToken']._loaded_options = None
-  _globals['_TOKENSERVICE'].methods_by_name['ExplainToken']._serialized_options = b'\220\002\001\252\273\030\032\010\004\022\026authsvc.tokens.explain'
-  _globals['_TOKENDEFECT']._serialized_start=3408
-  _globals['_TOKENDEFECT']._serialized_end=3924
-  _globals['_VERIFYTOKENREQUEST']._serialized_start=238
-  _globals['_VERIFYTOKENREQUEST']._serialized_end=692
-  _globals['_VERIFYTOKENRESPONSE']._serialized_start=694
-  _globals['_VERIFYTOKENRESPONSE']._serialized_end=790
-  _globals['_VERIFYTOKENSREQUEST']._serialized_start=793
-  _globals['_VERIFYTOKENSREQUEST']._serialized_end=965
-  _globals['_VERIFYTOKENSRESPONSE']._serialized_start=967
-  _globals['_VERIFYTOKENSRESPONSE']._serialized_end=1072
-  _globals['_VERIFYTOKENRESULT']._serialized_start=1075
-  _globals['_VERIFYTOKENRESULT']._serialized_end=1213
-  _globals['_INTROSPECTTOKENREQUEST']._serialized_start=1215
-  _globals['_INTROSPECTTOKENREQUEST']._serialized_end=1310
-  _globals['_INTROSPECTTOKENRESPONSE']._serialized_start=1312
-  _globals['_INTROSPECTTOKENRESPONSE']._serialized_end=1436
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1438
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1485
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=1487
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=1536
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=1539
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=1758
-  _globals['_EXCHANGETOKENREQUEST']._serialized_start=1761
-  _globals['_EXCHANGETOKENREQUEST']._serialized_end=2199
-  _globals['_EXCHANGETOKENRESPONSE']._serialized_start=2202
-  _globals['_EXCHANGETOKENRESPONSE']._serialized_end=2401
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=2404
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=2563
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=2565
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=2638
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=2641
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=2904
-  _globals['_WATCHKEYSREQUEST']._serialized_start=2906
-  _globals['_WATCHKEYSREQUEST']._serialized_end=2924
-  _globals['_WATCHKEYSRESPONSE']._serialized_start=2926
-  _globals['_WATCHKEYSRESPONSE']._serialized_end=3048
-  _globals['_GETJWKSREQUEST']._serialized_start=3050
-  _globals['_GETJWKSREQUEST']._serialized_end=3066
-  _globals['_GETJWKSRESPONSE']._serialized_start=3068
-  _globals['_GETJWKSRESPONSE']._serialized_end=3127
-  _globals['_EXPLAINTOKENREQUEST']._serialized_start=3129
-  _globals['_EXPLAINTOKENREQUEST']._serialized_end=3228
-  _globals['_EXPLAINTOKENRESPONSE']._serialized_start=3231
-  _globals['_EXPLAINTOKENRESPONSE']._serialized_end=3405
-  _globals['_TOKENSERVICE']._serialized_start=3927
-  _globals['_TOKENSERVICE']._serialized_end=4970
+  _globals['_TOKENSERVICE'].methods_by_name['ExplainToken']._serialized_options = b'\220\002\001\252\273\030\032\010\004\022\026authsvc.tokens.explain\202\323\344\223\002\027\"\022/v1/tokens:explain:\001*'
+  _globals['_TOKENDEFECT']._serialized_start=3438
+  _globals['_TOKENDEFECT']._serialized_end=3954
+  _globals['_VERIFYTOKENREQUEST']._serialized_start=268
+  _globals['_VERIFYTOKENREQUEST']._serialized_end=722
+  _globals['_VERIFYTOKENRESPONSE']._serialized_start=724
+  _globals['_VERIFYTOKENRESPONSE']._serialized_end=820
+  _globals['_VERIFYTOKENSREQUEST']._serialized_start=823
+  _globals['_VERIFYTOKENSREQUEST']._serialized_end=995
+  _globals['_VERIFYTOKENSRESPONSE']._serialized_start=997
+  _globals['_VERIFYTOKENSRESPONSE']._serialized_end=1102
+  _globals['_VERIFYTOKENRESULT']._serialized_start=1105
+  _globals['_VERIFYTOKENRESULT']._serialized_end=1243
+  _globals['_INTROSPECTTOKENREQUEST']._serialized_start=1245
+  _globals['_INTROSPECTTOKENREQUEST']._serialized_end=1340
+  _globals['_INTROSPECTTOKENRESPONSE']._serialized_start=1342
+  _globals['_INTROSPECTTOKENRESPONSE']._serialized_end=1466
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1468
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1515
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=1517
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=1566
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=1569
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=1788
+  _globals['_EXCHANGETOKENREQUEST']._serialized_start=1791
+  _globals['_EXCHANGETOKENREQUEST']._serialized_end=2229
+  _globals['_EXCHANGETOKENRESPONSE']._serialized_start=2232
+  _globals['_EXCHANGETOKENRESPONSE']._serialized_end=2431
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=2434
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=2593
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=2595
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=2668
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=2671
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=2934
+  _globals['_WATCHKEYSREQUEST']._serialized_start=2936
+  _globals['_WATCHKEYSREQUEST']._serialized_end=2954
+  _globals['_WATCHKEYSRESPONSE']._serialized_start=2956
+  _globals['_WATCHKEYSRESPONSE']._serialized_end=3078
+  _globals['_GETJWKSREQUEST']._serialized_start=3080
+  _globals['_GETJWKSREQUEST']._serialized_end=3096
+  _globals['_GETJWKSRESPONSE']._serialized_start=3098
+  _globals['_GETJWKSRESPONSE']._serialized_end=3157
+  _globals['_EXPLAINTOKENREQUEST']._serialized_start=3159
+  _globals['_EXPLAINTOKENREQUEST']._serialized_end=3258
+  _globals['_EXPLAINTOKENRESPONSE']._serialized_start=3261
+  _globals['_EXPLAINTOKENRESPONSE']._serialized_end=3435
+  _globals['_TOKENSERVICE']._serialized_start=3957
+  _globals['_TOKENSERVICE']._serialized_end=5239
 # @@protoc_insertion_point(module_scope)
