@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pool, text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from authsvc.transport.ext_authz.messages import POOL
@@ -38,6 +39,7 @@ class _Pools:
 
 def add_to_server(server: grpc.Server, services: Iterable[str]) -> None:
     """Tell of these services, and of reflection itself."""
+    _describe_v1()
     names: Sequence[str] = [*services, reflection.SERVICE_NAME, _V1]
     servicer = reflection.ReflectionServicer(names, pool=_Pools())
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
@@ -48,3 +50,12 @@ def add_to_server(server: grpc.Server, services: Iterable[str]) -> None:
     )
     generic = grpc.method_handlers_generic_handler(_V1, {"ServerReflectionInfo": handler})
     server.add_generic_rpc_handlers((generic,))
+
+
+def _describe_v1() -> None:
+    """Have the descriptors of v1 too: who lists all methods asks for those of reflection itself."""
+    file = FileDescriptorProto()
+    reflection_pb2.DESCRIPTOR.CopyToProto(file)
+    text = text_format.MessageToString(file).replace("v1alpha", "v1")
+    v1 = text_format.Parse(text, FileDescriptorProto())
+    descriptor_pool.Default().AddSerializedFile(v1.SerializeToString())
