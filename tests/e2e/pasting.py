@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +15,28 @@ import pytest
 
 from tests.porch.processes import clean_environment, eventually
 
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 _AUTHSVC = [sys.executable, "-m", "authsvc.cli"]
 _WRITTEN = "127.0.0.1:50051"
 
 
+_NOT_RUN = "<!-- not run: "
+_FENCES = re.DOTALL | re.MULTILINE
+_MARK = "====="
+"""What parts the outputs of pasted blocks."""
+
+
+def need(program: str, how: str = "") -> None:
+    """Skip the test where a program is missing, and fail it in CI."""
+    if shutil.which(program):
+        return
+    reason = f"{program} is not on PATH: {how or f'apt-get install {program}'}"
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+
+
 def need_grpcurl() -> None:
     """Skip the test where grpcurl is missing."""
-    if shutil.which("grpcurl"):
-        return
-    reason = "grpcurl is not on PATH: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
-    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    need("grpcurl", "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3")
 
 
 @contextmanager
@@ -51,19 +63,47 @@ def up(directory: Path, **variables: str) -> Iterator[str]:
             process.wait(timeout=30)
 
 
+def text_of(page: str) -> str:
+    """Give a page, named from the root of the project."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str = "sh") -> list[str]:
+    """Give the blocks of a page that are to be run: all but those that say why they are not."""
+    fence = rf"(?:^ *(<!-- [^\n]*) -->\n)?^( *)```{language}\n(.*?)^\2```"
+    return [
+        textwrap.dedent(block)
+        for comment, _, block in re.findall(fence, text_of(page), _FENCES)
+        if not comment.startswith(_NOT_RUN)
+    ]
+
+
+def reasons(page: str) -> list[str]:
+    """Give why blocks of a page are not run."""
+    fence = r"^ *<!-- not run: ([^\n]*) -->\n *```(?:sh|python)$"
+    return [str(reason) for reason in re.findall(fence, text_of(page), _FENCES)]
+
+
 def lines(page: str) -> list[str]:
     """Give the blocks of a page that call grpcurl."""
-    text = (_ROOT / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
-    return [block for block in blocks if "grpcurl" in block]
+    return [block for block in blocks(page) if "grpcurl" in block]
 
 
-def paste(blocks: list[str], address: str) -> list[str]:
+def paste(pasted: list[str], address: str) -> list[str]:
     """Paste blocks into one shell, and give what each printed, and the errors."""
-    script = "\necho =====\n".join(blocks).replace(_WRITTEN, address)
+    outputs, errors = paste_apart(pasted, address)
+    return [*outputs, "".join(errors)]
+
+
+def paste_apart(
+    pasted: list[str], address: str, *, seconds: float = 60
+) -> tuple[list[str], list[str]]:
+    """Paste blocks into one shell, and give what each printed, and the errors of each."""
+    between = f"\necho {_MARK}\necho {_MARK} >&2\n"
+    script = between.join(pasted).replace(_WRITTEN, address)
     done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", script], capture_output=True, text=True, check=False, timeout=seconds
     )
-    printed = done.stdout.split("=====\n")
-    assert len(printed) == len(blocks), done.stderr
-    return [*printed, done.stderr]
+    outputs, errors = done.stdout.split(f"{_MARK}\n"), done.stderr.split(f"{_MARK}\n")
+    assert len(outputs) == len(errors) == len(pasted), done.stderr
+    return outputs, errors

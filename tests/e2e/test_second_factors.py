@@ -1,15 +1,12 @@
 """The lines of docs/second-factors.md and docs/passkeys.md work, pasted as they are."""
 
-import os
-import shutil
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.authenticator import ORIGIN, RP_ID, Authenticator
-from tests.e2e.pasting import lines, need_grpcurl, paste, up
+from tests.e2e.browser import SETTINGS, before_answers, browsing
+from tests.e2e.pasting import lines, need, need_grpcurl, paste, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
 
@@ -33,33 +30,13 @@ def test_the_lines_on_second_factors_work(tmp_path: Path) -> None:
 
 
 def test_the_lines_on_passkeys_work(tmp_path: Path) -> None:
-    if shutil.which("jq") is None:
-        pytest.skip("jq is not on PATH")
-    for pipe in ("asked", "answered"):
-        os.mkfifo(tmp_path / pipe)
-    browser = f"""cd {tmp_path}
-        browser() {{ cat options.json > asked; cat answered > answer.json; }}"""
-    blocks = [
-        block.replace("jq -n", "browser; jq -n") if "answer.json" in block else block
-        for block in lines("docs/passkeys.md")
-    ]
-    settings = {"AUTHSVC_WEBAUTHN_RP_ID": RP_ID, "AUTHSVC_WEBAUTHN_ORIGINS": ORIGIN}
-    page = threading.Thread(target=_answer_in_the_browser, args=(tmp_path, 3), daemon=True)
-    with up(tmp_path, **settings) as address:
-        page.start()
-        outputs = paste([browser, *lines("README.md")[:2], *blocks], address)
+    need("jq")
+    pasted = [before_answers(block) for block in lines("docs/passkeys.md")]
+    with browsing(tmp_path, times=3) as browser, up(tmp_path, **SETTINGS) as address:
+        outputs = paste([browser, *lines("README.md")[:2], *pasted], address)
     _, enrolled, _, alone, _, second, errors = outputs[3:]
 
     assert "FACTOR_TYPE_PASSKEY" in enrolled
     assert '"refreshToken"' in alone
     assert '"refreshToken"' in second
     assert errors == ""
-
-
-def _answer_in_the_browser(directory: Path, times: int) -> None:
-    """Do what the page does, with what the shell writes where the shell waits for it."""
-    authenticator = Authenticator()
-    for _ in range(times):
-        asked = (directory / "asked").read_text(encoding="utf-8")
-        answer = (authenticator.create if '"user"' in asked else authenticator.get)(asked)
-        (directory / "answered").write_text(answer, encoding="utf-8")

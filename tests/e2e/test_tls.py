@@ -5,7 +5,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from tests.e2e.pasting import need_grpcurl
 from tests.porch.processes import clean_environment, eventually
 from tests.stores.hot.servers import valkey
 from tests.tls.certificates import Authority, Pair, spiffe
@@ -92,11 +92,7 @@ def _command(directory: Path) -> str:
 
 
 def test_the_lines_of_the_page_work(tmp_path: Path) -> None:
-    if not shutil.which("grpcurl"):
-        reason = (
-            "grpcurl is not on PATH: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
-        )
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    need_grpcurl()
     make, serve, call = re.findall(r"```sh\n(.*?)```", _PAGE, flags=re.DOTALL)
     (python,) = re.findall(r"```python\n(.*?)```", _PAGE, flags=re.DOTALL)
     for name in ("protos", "third_party"):
