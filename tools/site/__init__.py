@@ -1,0 +1,1 @@
+"""What mkdocs needs beside its configuration."""
