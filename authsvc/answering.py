@@ -48,9 +48,9 @@ class Parts:
 
 def servicers(base: Foundation, parts: Parts) -> Servicers:
     """Put together what answers."""
-    proving, factors, revoker, record = parts.proving, parts.factors, parts.revoker, base.record
+    proving, factors, revoker = parts.proving, parts.factors, parts.revoker
     verification = Verification(
-        checker=parts.checker, keys=base.keys, revoker=revoker, grants=parts.grants, record=record
+        checker=parts.checker, keys=base.keys, revoker=revoker, grants=parts.grants
     )
     page_key = base.secret("page key")
     return Servicers(
@@ -77,7 +77,6 @@ def servicers(base: Foundation, parts: Parts) -> Servicers:
                 sessions=base.sessions,
                 accounts=base.accounts,
                 revoker=revoker,
-                record=record,
                 clock=base.clock,
             ),
             page_key=page_key,
@@ -87,7 +86,7 @@ def servicers(base: Foundation, parts: Parts) -> Servicers:
             directory=factors.directory, totp=factors.totp, passkeys=factors.passkey_enrolment
         ),
         key=KeyService(
-            KeyAdministration(keys=base.keys, fence=base.fence, revoker=revoker, record=record)
+            KeyAdministration(keys=base.keys, fence=base.fence, revoker=revoker, record=base.record)
         ),
         service_account=ServiceAccountService(parts.services.directory, page_key=page_key),
         event=EventService(
@@ -122,25 +121,22 @@ def interceptor(base: Foundation, parts: Parts) -> CallInterceptor:
 
 
 def _account_service(base: Foundation, parts: Parts, page_key: bytes) -> AccountService:
-    proving, record, clock = parts.proving, base.record, base.clock
-    directory = AccountDirectory(
-        accounts=base.accounts, revoker=parts.revoker, record=record, clock=clock
-    )
+    proving, clock = parts.proving, base.clock
+    directory = AccountDirectory(accounts=base.accounts, revoker=parts.revoker, clock=clock)
     return AccountService(
         directory=directory,
         account_import=AccountImport(
-            store=SqlAccountImportStore(base.engine),
+            store=SqlAccountImportStore(base.engine, base.outbox),
             passwords=proving.passwords,
             kinds=proving.hash_kinds,
             key=base.secret("import key"),
-            record_all=base.recorded.record.many,
             clock=clock,
         ),
         account_export=AccountExport(
             directory=directory,
             sessions=base.sessions,
             factors=parts.factors.store,
-            record=record,
+            record=base.record,
             clock=clock,
         ),
         registration=proving.registration,

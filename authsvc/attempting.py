@@ -35,11 +35,10 @@ def put_together(
     )
     attempts = Attempts(
         throttle=RedisThrottle(base.redis),
-        guesses=SqlGuessStore(base.engine),
+        guesses=SqlGuessStore(base.engine, base.outbox),
         devices=devices,
         pseudonyms=pseudonyms,
         limits=policies.attempt_limits(base.config),
-        record=base.record,
         clock=base.clock,
         on_throttled=base.metrics.count_throttled,
     )

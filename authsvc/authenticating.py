@@ -71,7 +71,9 @@ def put_together(
         clock=base.clock,
     )
     codes = OneTimeCodes(
-        store=SqlOneTimeCodeStore(base.engine), key=base.secret("code key"), clock=base.clock
+        store=SqlOneTimeCodeStore(base.engine, base.outbox),
+        key=base.secret("code key"),
+        clock=base.clock,
     )
     return Authenticating(
         hash_kinds=hash_kinds,
@@ -87,7 +89,6 @@ def put_together(
             grants=grants,
             login=login,
             is_open=base.config.registration == "open",
-            record=base.record,
             clock=base.clock,
         ),
         password_change=PasswordChange(

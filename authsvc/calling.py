@@ -40,7 +40,7 @@ def put_together(
     issuer: TokenIssuer,
 ) -> Calling:
     """Put them together."""
-    services = SqlServiceAccountStore(base.engine)
+    services = SqlServiceAccountStore(base.engine, base.outbox)
     return Calling(
         authenticator=CallerAuthenticator(
             store=services, replica=replica, clock=base.clock, steady=since_boot
@@ -62,7 +62,6 @@ def put_together(
             services=services,
             remember=revoker.remember_service,
             put_in_force=revoker.put_in_force,
-            record=base.record,
             clock=base.clock,
         ),
     )

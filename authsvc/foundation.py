@@ -26,6 +26,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.outbox import Outbox
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.settings import SqlSettings
@@ -42,6 +43,7 @@ class Foundation:
     record: EventSink
     recorded: Recording
     engine: Engine
+    outbox: Outbox
     sealer: Sealer
     settings: SqlSettings
     accounts: SqlAccountStore
@@ -80,9 +82,12 @@ def lay(config: Config, clock: Clock) -> Foundation:
         raise ConfigurationError(SCHEMA_FAULT)
     _check_password_settings(config, SqlPeppers(engine))
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
-    settings, journal = SqlSettings(engine, sealer), SqlRevocationJournal(engine)
-    keys = Keys(store=SqlKeyStore(engine, sealer), policy=policies.key_policy(config), clock=clock)
+    settings = SqlSettings(engine, sealer)
     recorded = recording.put_together(engine, settings, metrics=metrics, clock=clock)
+    outbox = recorded.outbox
+    journal = SqlRevocationJournal(engine, outbox)
+    key_store = SqlKeyStore(engine, outbox, sealer)
+    keys = Keys(store=key_store, policy=policies.key_policy(config), clock=clock)
     redis = RedisConnection(policies.required(config.redis_url))
     stores = ExitStack()
     stores.callback(engine.dispose)
@@ -104,9 +109,10 @@ def lay(config: Config, clock: Clock) -> Foundation:
         record=recorded.record,
         recorded=recorded,
         engine=engine,
+        outbox=outbox,
         sealer=sealer,
         settings=settings,
-        accounts=SqlAccountStore(engine),
+        accounts=SqlAccountStore(engine, outbox),
         journal=journal,
         redis=redis,
         marks=marks,

@@ -13,6 +13,7 @@ from authsvc.event_log import tell_event
 from authsvc.metrics import Metrics
 from authsvc.own_secrets import own_secret
 from authsvc.stores.sql.events import SqlEventStore
+from authsvc.stores.sql.outbox import Outbox
 from authsvc.stores.sql.settings import SqlSettings
 
 
@@ -21,6 +22,7 @@ class Recording:
     """The parts, of which each knows only those that it needs."""
 
     record: EventRecorder
+    outbox: Outbox
     reader: EventReader
     store: SqlEventStore
 
@@ -33,6 +35,7 @@ def put_together(
     tell = partial(tell_event, metrics)
     return Recording(
         record=EventRecorder(store=store, tell=tell, clock=clock),
+        outbox=Outbox(engine, store=store, tell=tell, clock=clock),
         reader=EventReader(store),
         store=store,
     )

@@ -46,9 +46,9 @@ def put_together(
     revoker: Revoker,
 ) -> SecondFactors:
     """Put them together."""
-    factors = SqlFactorStore(base.engine)
-    totp_store = SqlTotpStore(base.engine, base.sealer)
-    passkey_store = SqlPasskeyStore(base.engine)
+    factors = SqlFactorStore(base.engine, base.outbox)
+    totp_store = SqlTotpStore(base.engine, base.outbox, base.sealer)
+    passkey_store = SqlPasskeyStore(base.engine, base.outbox)
     passkeys = PasskeyCheck(
         party=policies.relying_party(base.config),
         store=passkey_store,
@@ -57,9 +57,7 @@ def put_together(
     )
     challenges = Challenges(store=RedisChallengeStore(base.redis), clock=base.clock)
     reauthentication = Reauthentication(accounts=base.accounts, clock=base.clock)
-    enrolment = FactorEnrolment(
-        factors=factors, grants=grants, revoker=revoker, record=base.record, clock=base.clock
-    )
+    enrolment = FactorEnrolment(factors=factors, grants=grants, revoker=revoker, clock=base.clock)
     return SecondFactors(
         store=factors,
         second_factor=SecondFactor(
@@ -81,7 +79,6 @@ def put_together(
             reauthentication=reauthentication,
             grants=grants,
             revoker=revoker,
-            record=base.record,
             clock=base.clock,
         ),
         totp=TotpEnrolment(

@@ -11,7 +11,7 @@ from authsvc.stores.breached_passwords import BreachListDamaged
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.sql.engine import connect
-from authsvc.stores.sql.keys import SqlKeyStore
+from authsvc.stores.sql.keys import kept_keys
 from authsvc.stores.sql.migrate import is_current
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
@@ -36,7 +36,7 @@ def _sql_faults(config: Config) -> Iterator[str]:
             yield SCHEMA_FAULT
         elif config.master_key is not None:
             sealer = Sealer(decode_master_key(config.master_key.get_secret_value()))
-            SqlKeyStore(engine, sealer).list()
+            kept_keys(engine, sealer)
             yield from pepper_faults(SqlPeppers(engine), policies.peppers(config))
     except StoreUnavailable as error:
         yield f"AUTHSVC_DATABASE_URL: the database does not answer ({error})."

@@ -9,7 +9,7 @@ from pathlib import Path
 from authn.v1.account_service_pb2 import GetPasswordPolicyRequest
 from authn.v1.token_service_pb2 import VerifyTokenRequest, VerifyTokensRequest
 
-from authsvc import policies
+from authsvc import policies, recording
 from authsvc.config import load
 from authsvc.configuration_values import decode_master_key
 from authsvc.domain.identifiers import account_partition, new_account_id, new_session_id
@@ -17,9 +17,11 @@ from authsvc.domain.keys import Keys
 from authsvc.domain.sessions import ClientInfo, Session
 from authsvc.domain.tokens import TokenIssuer
 from authsvc.embedded import dev_master_key
+from authsvc.metrics import Metrics
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.sealing import Sealer
+from authsvc.stores.sql.settings import SqlSettings
 from authsvc.system_clock import steady_clock
 from authsvc.verify.revocations import RevocationEntry, RevocationIndex, RevocationKind
 from benchmarks import harness
@@ -91,8 +93,13 @@ def mint(data: Path, count: int) -> Iterator[str]:
     """Sign tokens with the service's own key, as it would after as many logins."""
     config = load(mode="dev", data=data)
     engine = connect(config.sql_url())
-    store = SqlKeyStore(engine, Sealer(decode_master_key(dev_master_key(data))))
-    keys = Keys(store=store, policy=policies.key_policy(config), clock=steady_clock())
+    sealer = Sealer(decode_master_key(dev_master_key(data)))
+    clock = steady_clock()
+    outbox = recording.put_together(
+        engine, SqlSettings(engine, sealer), metrics=Metrics(()), clock=clock
+    ).outbox
+    store = SqlKeyStore(engine, outbox, sealer)
+    keys = Keys(store=store, policy=policies.key_policy(config), clock=clock)
     keys.reload()
     engine.dispose()
     issuer = TokenIssuer(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from authsvc.config import Config
     from authsvc.domain.calls import Call
-    from authsvc.domain.events import Event
+    from authsvc.domain.events import Event, EventChain
     from authsvc.domain.service_directory import ServiceDirectory
 
 
@@ -54,17 +54,20 @@ def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory",
     from authsvc.domain.calls import Call  # noqa: PLC0415
     from authsvc.domain.service_directory import ServiceDirectory  # noqa: PLC0415
     from authsvc.errors import AuthError, StoreUnavailable  # noqa: PLC0415
+    from authsvc.stores.sql.events import SqlEventStore  # noqa: PLC0415
+    from authsvc.stores.sql.outbox import Outbox  # noqa: PLC0415
     from authsvc.stores.sql.service_accounts import SqlServiceAccountStore  # noqa: PLC0415
     from authsvc.transport.status import SPECS  # noqa: PLC0415
 
     with opened(data) as (config, engine):
         lifetimes = policies.lifetimes(config)
+        store = SqlEventStore(engine, chain_of(config, engine))
+        outbox = Outbox(engine, store=store, tell=_print_event, clock=_now)
         directory = ServiceDirectory(
-            services=SqlServiceAccountStore(engine),
+            services=SqlServiceAccountStore(engine, outbox),
             remember=lambda: lifetimes.remember_service(_now()),
             # The servers that run put it in force; see `Revoker.publish_the_rest`.
             put_in_force=lambda revocation: revocation.revision if revocation else 0,
-            record=_print_event,
             clock=_now,
         )
         try:
@@ -73,6 +76,26 @@ def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory",
             raise
         except AuthError as error:
             fail(SPECS[type(error)].message, *_violations(error))
+
+
+def chain_of(config: "Config", engine: "Engine") -> "EventChain":
+    """Give what links the events of a database."""
+    from authsvc.recording import event_chain  # noqa: PLC0415
+    from authsvc.stores.sql.sealing import Sealer  # noqa: PLC0415
+    from authsvc.stores.sql.settings import SqlSettings  # noqa: PLC0415
+
+    return event_chain(SqlSettings(engine, Sealer(_master_key(config))))
+
+
+def _master_key(config: "Config") -> bytes:
+    from authsvc.configuration_values import decode_master_key  # noqa: PLC0415
+    from authsvc.embedded import dev_master_key  # noqa: PLC0415
+
+    if config.master_key is not None:
+        return decode_master_key(config.master_key.get_secret_value())
+    if not config.data.exists():
+        fail(f"There is no {config.data}. Set AUTHSVC_MASTER_KEY, or name a directory with --data.")
+    return decode_master_key(dev_master_key(config.data))
 
 
 def _print_event(event: "Event") -> None:

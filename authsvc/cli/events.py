@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authsvc.cli.database import opened
+from authsvc.cli.database import chain_of, opened
 from authsvc.cli.options import DEFAULT_SERVER, Data, Json, Server
 from authsvc.cli.output import fail, show
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
     from authn.v1.event_pb2 import Event
 
-    from authsvc.config import Config
     from authsvc.domain.event_reading import EventReader
     from authsvc.domain.events import EventChain, EventMark
-    from authsvc.stores.sql.sealing import Sealer
 
 app = typer.Typer(help="Security events.", no_args_is_help=True)
 
@@ -91,25 +89,11 @@ def _read_mark(text: str) -> "EventMark":
 @contextmanager
 def _events(data: "Path | None") -> "Iterator[tuple[EventReader, EventChain]]":
     from authsvc.domain.event_reading import EventReader  # noqa: PLC0415
-    from authsvc.recording import event_chain  # noqa: PLC0415
     from authsvc.stores.sql.events import SqlEventStore  # noqa: PLC0415
-    from authsvc.stores.sql.settings import SqlSettings  # noqa: PLC0415
 
     with opened(data) as (config, engine):
-        chain = event_chain(SqlSettings(engine, _sealer(config)))
+        chain = chain_of(config, engine)
         yield EventReader(SqlEventStore(engine, chain)), chain
-
-
-def _sealer(config: "Config") -> "Sealer":
-    from authsvc.configuration_values import decode_master_key  # noqa: PLC0415
-    from authsvc.embedded import dev_master_key  # noqa: PLC0415
-    from authsvc.stores.sql.sealing import Sealer  # noqa: PLC0415
-
-    if config.master_key is not None:
-        return Sealer(decode_master_key(config.master_key.get_secret_value()))
-    if not config.data.exists():
-        fail(f"There is no {config.data}. Set AUTHSVC_MASTER_KEY, or name a directory with --data.")
-    return Sealer(decode_master_key(dev_master_key(config.data)))
 
 
 def _row(event: "Event") -> dict[str, str]:

@@ -12,7 +12,7 @@ from authsvc.domain.accounts import (
 )
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import EventType
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revoker
 from authsvc.errors import AccountNotFound
@@ -23,12 +23,9 @@ READ = "authsvc.accounts.read"
 class AccountDirectory:
     """What administrators do with accounts, and what accounts may see of themselves."""
 
-    def __init__(
-        self, *, accounts: AccountStore, revoker: Revoker, record: EventSink, clock: Clock
-    ) -> None:
+    def __init__(self, *, accounts: AccountStore, revoker: Revoker, clock: Clock) -> None:
         self._accounts = accounts
         self._revoker = revoker
-        self._record = record
         self._clock = clock
 
     def get(self, call: Call, requested: str) -> Account:
@@ -99,11 +96,12 @@ class AccountDirectory:
 
         """
         revocation = self._accounts.delete(
-            account_id, now=self._clock(), end_tokens=self._end_tokens("account deleted")
+            account_id,
+            now=self._clock(),
+            event=call.event(EventType.ACCOUNT_DELETED, subject=account_id),
+            end_tokens=self._end_tokens("account deleted"),
         )
-        revision = self._revoker.put_in_force(revocation)
-        self._record(call.event(EventType.ACCOUNT_DELETED, subject=account_id))
-        return revision
+        return self._revoker.put_in_force(revocation)
 
     def _change(
         self,
@@ -114,11 +112,13 @@ class AccountDirectory:
         end_tokens: EndTokens | None,
     ) -> tuple[Account, int]:
         account, revocation = self._accounts.change(
-            account_id, change, now=self._clock(), end_tokens=end_tokens
+            account_id,
+            change,
+            now=self._clock(),
+            event=call.event(kind, subject=account_id),
+            end_tokens=end_tokens,
         )
-        revision = self._revoker.put_in_force(revocation)
-        self._record(call.event(kind, subject=account_id))
-        return account, revision
+        return account, self._revoker.put_in_force(revocation)
 
     def _end_tokens(self, reason: str) -> EndTokens:
         return EndTokens(reason=reason, remember_until=self._revoker.remember_account())

@@ -7,7 +7,7 @@ itself it lets nobody try passwords or addresses.
 
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -78,6 +78,8 @@ class ImportedAccount:
     """Of the row."""
     kind: HashKind | None
     """Of its password hash; None if that costs what ours do, or nothing, or there is none."""
+    event: Event
+    """Reports that it was made."""
 
 
 class AccountImportStore(Protocol):
@@ -90,7 +92,8 @@ class AccountImportStore(Protocol):
         self, imported: Sequence[ImportedAccount], *, now: datetime
     ) -> Mapping[bytes, AccountId]:
         """Keep accounts but those whose row is known or whose user name is taken, all in one
-        transaction. MUST keep with them that their kinds of hashes exist.
+        transaction. MUST keep with them that their kinds of hashes exist, and the events of those
+        that were made (see `events.py`).
 
         Returns:
             The account of each row, made now or before; none for a row whose user name is taken.
@@ -108,14 +111,12 @@ class AccountImport:
         passwords: Passwords,
         kinds: HashKinds,
         key: bytes,
-        record_all: Callable[[Sequence[Event]], None],
         clock: Clock,
     ) -> None:
         self._store = store
         self._passwords = passwords
         self._kinds = kinds
         self._key = key
-        self._record_all = record_all
         self._clock = clock
 
     def take(self, call: Call, rows: Sequence[ImportedRow]) -> Sequence[ImportResult]:
@@ -136,16 +137,7 @@ class AccountImport:
         now = self._clock()
         new = [self._account(call, r, now) for d, r in waiting.items() if d not in known]
         kept = {**known, **self._create(new)}
-        made = [one for one in new if kept.get(one.digest) == one.account.account_id]
-        self._record_all(
-            [
-                call.event(
-                    EventType.ACCOUNT_CREATED, subject=one.account.account_id, note="imported"
-                )
-                for one in made
-            ]
-        )
-        fresh = {one.digest for one in made}
+        fresh = {one.digest for one in new if kept.get(one.digest) == one.account.account_id}
         results = []
         for reading in readings:
             digest = reading.digest
@@ -193,7 +185,14 @@ class AccountImport:
             password_change_time=None,
         )
         kind = reading.foreign.kind if reading.foreign is not None else None
-        return ImportedAccount(account=account, digest=reading.digest, kind=kind)
+        return ImportedAccount(
+            account=account,
+            digest=reading.digest,
+            kind=kind,
+            event=call.event(
+                EventType.ACCOUNT_CREATED, subject=account.account_id, note="imported"
+            ),
+        )
 
     def _stored(self, call: Call, reading: "_Reading") -> str | None:
         if reading.foreign is None:

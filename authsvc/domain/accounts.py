@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from authsvc.domain.addresses import Address, AddressKind
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
 
@@ -102,16 +103,18 @@ class EndTokens:
 
 
 class AccountStore(Protocol):
-    """Keeps accounts in SQL. Every write is durable when the call returns.
+    """Keeps accounts in SQL, and events with what they report (see `events.py`).
 
-    Fails closed: StoreUnavailable, and then nothing was written.
+    Every write is durable when the call returns. Fails closed: StoreUnavailable, and then nothing
+    was written.
     """
 
-    def create(self, account: Account, *, must_look_new: bool = False) -> None:
+    def create(self, account: Account, *, event: Event, must_look_new: bool = False) -> None:
         """Keep a new account.
 
         Args:
             account: The account.
+            event: Reports it.
             must_look_new: Whether a user name is refused that looks like another's; MUST be
                 atomic, so that of two which are made at once one is refused.
 
@@ -152,6 +155,7 @@ class AccountStore(Protocol):
         change: AccountChange,
         *,
         now: datetime,
+        event: Event | None,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
         code_hash: bytes | None = None,
@@ -159,7 +163,8 @@ class AccountStore(Protocol):
         """Change an account; MUST be atomic with the revocation that it journals.
 
         Another address is not verified, and voids the account's one-time codes. The code of
-        `code_hash` is used up; MUST be atomic with the change.
+        `code_hash` is used up; MUST be atomic with the change. The event is None for what is part
+        of an act that has its own.
 
         Returns:
             The account as it is now, and the revocation if `end_tokens` was given.
@@ -171,7 +176,9 @@ class AccountStore(Protocol):
 
         """
 
-    def delete(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def delete(
+        self, account_id: AccountId, *, now: datetime, event: Event, end_tokens: EndTokens
+    ) -> Revocation:
         """Remove an account with its codes and journal the end of its tokens, atomically.
 
         Raises:

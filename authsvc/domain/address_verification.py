@@ -50,11 +50,16 @@ class AddressVerification:
         with self._attempts.code_request(call, holder):
             owner = self._accounts.find_addressee(address, account_id=account_id)
             failure = _obstacle(owner, address)
-            issued = self._codes.issue(holder, _PURPOSE, address, None if failure else owner, form)
-        self._record(
-            call.event(EventType.VERIFICATION_STARTED, subject=account_id, failure=failure)
-        )
-        return issued
+            return self._codes.issue(
+                holder,
+                _PURPOSE,
+                address,
+                None if failure else owner,
+                form,
+                event=call.event(
+                    EventType.VERIFICATION_STARTED, subject=account_id, failure=failure
+                ),
+            )
 
     def complete(self, call: Call, account_id: AccountId, code: str) -> None:
         """Mark the address that a code was issued for as verified.
@@ -66,12 +71,11 @@ class AddressVerification:
         """
         with self._attempts.code(call):
             try:
-                self._verify(account_id, code)
+                self._verify(call, account_id, code)
             except (AccountNotFound, InvalidCode) as refusal:
                 self._fail(call, account_id, str(refusal))
-        self._record(call.event(EventType.ADDRESS_VERIFIED, subject=account_id))
 
-    def _verify(self, account_id: AccountId, code: str) -> None:
+    def _verify(self, call: Call, account_id: AccountId, code: str) -> None:
         holders = tuple(self._holder(account_id, kind) for kind in AddressKind)
         kept = self._codes.recognise(holders, _PURPOSE, code)
         account = self._accounts.find(account_id)
@@ -83,6 +87,7 @@ class AddressVerification:
             account_id,
             AccountChange(verified=address.kind),
             now=self._clock(),
+            event=call.event(EventType.ADDRESS_VERIFIED, subject=account_id),
             expected_epoch=kept.epoch,
             code_hash=kept.code_hash,
         )

@@ -14,7 +14,6 @@ from authsvc.domain.accounts import Account
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.devices import KnownDevices
-from authsvc.domain.events import EventSink
 from authsvc.domain.guess_gate import GuessGate
 from authsvc.domain.guessing import (
     DEVICE_GUESS,
@@ -71,13 +70,12 @@ class Attempts:
         devices: KnownDevices,
         pseudonyms: Pseudonyms,
         limits: AttemptLimits,
-        record: EventSink,
         clock: Clock,
         on_throttled: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._throttle = throttle
         self._guesses = guesses
-        self._gate = GuessGate(throttle=throttle, store=guesses, record=record, clock=clock)
+        self._gate = GuessGate(throttle=throttle, store=guesses, clock=clock)
         self._devices = devices
         self._pseudonyms = pseudonyms
         self._limits = limits

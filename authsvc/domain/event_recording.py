@@ -6,7 +6,7 @@ of them: the more come at once, the less each costs.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from authsvc.domain.clock import Clock
@@ -45,30 +45,18 @@ class EventRecorder:
             StoreUnavailable: It may not be kept.
 
         """
-        self.many([event])
+        if event.type not in _ROUTINE:
+            self._keep(_Entry(event))
+        self._tell(event)
 
-    def many(self, events: Sequence[Event]) -> None:
-        """Keep several events.
-
-        Raises:
-            StoreUnavailable: Not all may be kept.
-
-        """
-        self._keep([_Entry(event) for event in events if event.type not in _ROUTINE])
-        for event in events:
-            self._tell(event)
-
-    def _keep(self, entries: Sequence[_Entry]) -> None:
-        if not entries:
-            return
-        self._waiting.extend(entries)
+    def _keep(self, entry: _Entry) -> None:
+        self._waiting.append(entry)
         with self._writing:
-            # Unless who had the lock before has written them too, they still wait.
-            while not all(entry.is_kept or entry.failure for entry in entries):
+            # Unless who had the lock before has written it too, it still waits.
+            while not entry.is_kept and entry.failure is None:
                 self._write_some()
-        for entry in entries:
-            if entry.failure is not None:
-                raise StoreUnavailable(str(entry.failure))
+        if entry.failure is not None:
+            raise StoreUnavailable(str(entry.failure))
 
     def _write_some(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]

@@ -3,6 +3,10 @@
 An event that was kept has a place in one order of all (its *sequence*, without gaps) and a *link*:
 a MAC over itself and the link before it. So who changes, removes or slips in an event must know the
 key to hide it, and who cuts off the end must also change every place where a link was noted.
+
+What changes something in SQL gives its event to the store, which MUST keep both in one transaction
+or neither, and tell of the event once it is durable. All else, such as what was refused, gives it
+to an `EventSink` before it is answered.
 """
 
 import hmac
@@ -123,7 +127,7 @@ class EventMark:
 
 
 EventSink = Callable[[Event], None]
-"""Takes an event; it is kept when the call returns, else StoreUnavailable is raised."""
+"""Takes an event; it is kept and told when the call returns, else StoreUnavailable is raised."""
 
 
 class EventStore(Protocol):

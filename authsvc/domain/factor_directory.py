@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from authsvc.domain.accounts import EndTokens
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import EventType
 from authsvc.domain.factors import Factor, FactorStore
 from authsvc.domain.grants import Grants, Tokens
 from authsvc.domain.identifiers import AccountId, FactorId
@@ -26,14 +26,12 @@ class FactorDirectory:
         reauthentication: Reauthentication,
         grants: Grants,
         revoker: Revoker,
-        record: EventSink,
         clock: Clock,
     ) -> None:
         self._factors = factors
         self._reauthentication = reauthentication
         self._grants = grants
         self._revoker = revoker
-        self._record = record
         self._clock = clock
 
     def list(self, call: Call, requested: str) -> tuple[Sequence[Factor], int]:
@@ -64,22 +62,20 @@ class FactorDirectory:
 
         """
         account = self._reauthentication.require(call)
+        session_id = self._grants.new_session(account.account_id)
         with at_the_same_epoch():
             changed, revocation = self._factors.remove(
                 account.account_id,
                 factor_id,
                 now=self._clock(),
+                event=call.event(
+                    EventType.FACTOR_DELETED, subject=account.account_id, session_id=session_id
+                ),
                 expected_epoch=account.epoch,
                 end_tokens=self._end_tokens("factor deleted"),
             )
         revision = self._revoker.put_in_force(revocation)
-        tokens = self._grants.renew(call, changed)
-        self._record(
-            call.event(
-                EventType.FACTOR_DELETED, subject=account.account_id, session_id=tokens.session_id
-            )
-        )
-        return revision, tokens
+        return revision, self._grants.renew(call, changed, session_id=session_id)
 
     def reset(self, call: Call, account_id: AccountId) -> int:
         """Take all factors of an account away for somebody who has lost them.
@@ -92,11 +88,12 @@ class FactorDirectory:
 
         """
         revocation = self._factors.reset(
-            account_id, now=self._clock(), end_tokens=self._end_tokens("factors reset")
+            account_id,
+            now=self._clock(),
+            event=call.event(EventType.FACTORS_RESET, subject=account_id),
+            end_tokens=self._end_tokens("factors reset"),
         )
-        revision = self._revoker.put_in_force(revocation)
-        self._record(call.event(EventType.FACTORS_RESET, subject=account_id))
-        return revision
+        return self._revoker.put_in_force(revocation)
 
     def regenerate_recovery_codes(self, call: Call) -> Sequence[str]:
         """Give the caller's own account new recovery codes in the place of all others.
@@ -112,8 +109,12 @@ class FactorDirectory:
         account_id, codes = account.account_id, new_recovery_codes()
         hashes = [hash_recovery_code(account_id, code) for code in codes]
         with at_the_same_epoch():
-            self._factors.replace_recovery_codes(account_id, hashes, expected_epoch=account.epoch)
-        self._record(call.event(EventType.RECOVERY_CODES_REPLACED, subject=account_id))
+            self._factors.replace_recovery_codes(
+                account_id,
+                hashes,
+                event=call.event(EventType.RECOVERY_CODES_REPLACED, subject=account_id),
+                expected_epoch=account.epoch,
+            )
         return codes
 
     def _end_tokens(self, reason: str) -> EndTokens:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from authsvc.domain.accounts import Account, EndTokens
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import EventType
 from authsvc.domain.factors import (
     FACTOR_LIMITS,
     Enrolled,
@@ -46,13 +46,11 @@ class FactorEnrolment:
         factors: FactorStore,
         grants: Grants,
         revoker: Revoker,
-        record: EventSink,
         clock: Clock,
     ) -> None:
         self._factors = factors
         self._grants = grants
         self._revoker = revoker
-        self._record = record
         self._clock = clock
 
     def check_limit(self, account: Account, kind: FactorType) -> None:
@@ -94,6 +92,7 @@ class FactorEnrolment:
 
         """
         codes = new_recovery_codes()
+        session_id = self._grants.new_session(account.account_id)
         enrolment = Enrolment(
             factor=Factor(
                 factor_id=factor_id,
@@ -105,6 +104,12 @@ class FactorEnrolment:
             limit=FACTOR_LIMITS[kind],
             recovery_code_hashes=[hash_recovery_code(account.account_id, code) for code in codes],
             expected_epoch=account.epoch,
+            event=call.event(
+                EventType.FACTOR_ENROLLED,
+                subject=account.account_id,
+                session_id=session_id,
+                note=kind.value,
+            ),
             end_tokens=EndTokens(
                 reason="factor enrolled", remember_until=self._revoker.remember_account()
             ),
@@ -112,14 +117,8 @@ class FactorEnrolment:
         with at_the_same_epoch():
             enrolled = keep(enrolment)
         revision = self._revoker.put_in_force(enrolled.revocation)
-        tokens = self._grants.renew(call, enrolled.account, methods=(*methods, MULTI_FACTOR))
-        self._record(
-            call.event(
-                EventType.FACTOR_ENROLLED,
-                subject=account.account_id,
-                session_id=tokens.session_id,
-                note=kind.value,
-            )
+        tokens = self._grants.renew(
+            call, enrolled.account, session_id=session_id, methods=(*methods, MULTI_FACTOR)
         )
         return EnrolledFactor(
             factor=enrolment.factor,

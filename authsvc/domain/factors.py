@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Protocol
 
 from authsvc.domain.accounts import Account, EndTokens
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import AccountId, FactorId
 from authsvc.domain.revocation import Revocation
 
@@ -50,6 +51,8 @@ class Enrolment:
     """Are kept if it is the account's first factor."""
     expected_epoch: int
     """The account's epoch when the caller proved who it is."""
+    event: Event
+    """Reports it."""
     end_tokens: EndTokens
 
 
@@ -65,9 +68,10 @@ class Enrolled:
 
 
 class FactorStore(Protocol):
-    """Keeps factors and recovery codes in SQL. Every write is durable when the call returns.
+    """Keeps factors and recovery codes in SQL, and events with what they report (see `events.py`).
 
-    Fails closed: StoreUnavailable, and then nothing was written. Whoever enrols a factor does so
+    Every write is durable when the call returns. Fails closed: StoreUnavailable, and then nothing
+    was written. Whoever enrols a factor does so
     in one transaction with what proves it: see `TotpStore.enrol`.
     """
 
@@ -80,6 +84,7 @@ class FactorStore(Protocol):
         factor_id: FactorId,
         *,
         now: datetime,
+        event: Event,
         expected_epoch: int,
         end_tokens: EndTokens,
     ) -> tuple[Account, Revocation]:
@@ -91,7 +96,9 @@ class FactorStore(Protocol):
 
         """
 
-    def reset(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def reset(
+        self, account_id: AccountId, *, now: datetime, event: Event, end_tokens: EndTokens
+    ) -> Revocation:
         """Take all factors, enrolments and recovery codes away and raise the epoch, atomically.
 
         Raises:
@@ -103,7 +110,12 @@ class FactorStore(Protocol):
         """Say how many recovery codes have not been used."""
 
     def replace_recovery_codes(
-        self, account_id: AccountId, code_hashes: Sequence[bytes], *, expected_epoch: int
+        self,
+        account_id: AccountId,
+        code_hashes: Sequence[bytes],
+        *,
+        event: Event,
+        expected_epoch: int,
     ) -> None:
         """Put new recovery codes in the place of all others, atomically.
 
@@ -113,5 +125,8 @@ class FactorStore(Protocol):
 
         """
 
-    def spend_recovery_code(self, account_id: AccountId, code_hash: bytes) -> bool:
-        """Use a recovery code up; of calls at once for one code one gets True."""
+    def spend_recovery_code(self, account_id: AccountId, code_hash: bytes, *, event: Event) -> bool:
+        """Use a recovery code up; of calls at once for one code one gets True.
+
+        The event is that one's.
+        """

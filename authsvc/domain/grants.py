@@ -11,7 +11,7 @@ from authsvc.domain.clock import Clock
 from authsvc.domain.devices import KnownDevices
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grant_policy import GrantPolicy
-from authsvc.domain.identifiers import SessionId, account_partition, new_session_id
+from authsvc.domain.identifiers import AccountId, SessionId, account_partition, new_session_id
 from authsvc.domain.refresh_tokens import (
     NONCE_BYTES,
     RefreshToken,
@@ -97,6 +97,7 @@ class Grants:
         *,
         amr: tuple[str, ...],
         auth_time: datetime | None = None,
+        session_id: SessionId | None = None,
     ) -> Tokens:
         """Open a new session for an account that has proven itself, with all the factors it has.
 
@@ -109,6 +110,7 @@ class Grants:
             request: For what.
             amr: How the account has proven itself.
             auth_time: When it has; None for just now.
+            session_id: What `new_session` has given; None for a fresh one.
 
         Raises:
             InsufficientUserAuthentication: The second factor or the wanted level is missing.
@@ -126,7 +128,7 @@ class Grants:
         nonce = secrets.token_bytes(NONCE_BYTES)
         now = self._clock()
         session = Session(
-            session_id=new_session_id(account_partition(account.account_id)),
+            session_id=session_id or self.new_session(account.account_id),
             account_id=account.account_id,
             epoch=account.epoch,
             client_id=call.client_id,
@@ -150,11 +152,17 @@ class Grants:
         self._end_oldest(call, account, ended)
         return self._issue(session, nonce, now)
 
+    @staticmethod
+    def new_session(account_id: AccountId) -> SessionId:
+        """Name a session of an account before it is opened: a change's event says what it opens."""
+        return new_session_id(account_partition(account_id))
+
     def renew(
         self,
         call: Call,
         account: Account,
         *,
+        session_id: SessionId,
         methods: tuple[str, ...] = (),
         auth_time: datetime | None = None,
     ) -> Tokens:
@@ -163,6 +171,7 @@ class Grants:
         Args:
             call: The call; the new session is for the same.
             account: The account after the change.
+            session_id: What the event of the change calls the new session.
             methods: How more was proven than at the login.
             auth_time: When everything was proven anew; None if that is still the login.
 
@@ -182,6 +191,7 @@ class Grants:
                 GrantRequest(audience=claims.audience, scopes=claims.scopes),
                 amr=tuple(dict.fromkeys((*claims.amr, *methods))),
                 auth_time=auth_time or datetime.fromtimestamp(claims.authenticated_at, UTC),
+                session_id=session_id,
             )
         except InvalidCredentials:
             raise TokenInactive(TokenDefect.EPOCH) from None
@@ -255,26 +265,27 @@ class Grants:
     def _end_oldest(self, call: Call, account: Account, ended: Sequence[SessionId]) -> None:
         if not ended:
             return
-        self._revoker.revoke_sessions(ended, reason="session limit")
-        for session_id in ended:
-            self._record(
-                call.event(
-                    EventType.SESSION_REVOKED,
-                    subject=account.account_id,
-                    session_id=session_id,
-                    note="session limit",
-                )
+        reason = "session limit"
+        events = [
+            call.event(
+                EventType.SESSION_REVOKED,
+                subject=account.account_id,
+                session_id=session_id,
+                note=reason,
             )
+            for session_id in ended
+        ]
+        self._revoker.revoke_sessions(ended, reason=reason, events=events)
 
     def _end_reused(self, call: Call, session: Session) -> None:
-        self._revoker.revoke_sessions([session.session_id], reason="refresh token reused")
-        self._record(
-            call.event(
-                EventType.REFRESH_TOKEN_REUSED,
-                subject=session.account_id,
-                session_id=session.session_id,
-                failure="reused",
-            )
-        )
         detail = "reused"
+        event = call.event(
+            EventType.REFRESH_TOKEN_REUSED,
+            subject=session.account_id,
+            session_id=session.session_id,
+            failure=detail,
+        )
+        self._revoker.revoke_sessions(
+            [session.session_id], reason="refresh token reused", events=[event]
+        )
         raise InvalidGrant(detail)

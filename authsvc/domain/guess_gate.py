@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import Event, EventSink, EventType
-from authsvc.domain.guessing import Counter, Guesses, GuessStore, Patience
+from authsvc.domain.events import Event, EventType
+from authsvc.domain.guessing import Counter, Guesses, GuessStore, Patience, Settlement
 from authsvc.domain.throttling import Bucket, Throttle
 from authsvc.errors import (
     DeadlineExceeded,
@@ -33,12 +33,9 @@ _SOON = timedelta(seconds=1)
 class GuessGate:
     """Lets guesses in, and settles them."""
 
-    def __init__(
-        self, *, throttle: Throttle, store: GuessStore, record: EventSink, clock: Clock
-    ) -> None:
+    def __init__(self, *, throttle: Throttle, store: GuessStore, clock: Clock) -> None:
         self._throttle = throttle
         self._guesses = store
-        self._record = record
         self._clock = clock
 
     @contextmanager
@@ -110,37 +107,35 @@ class GuessGate:
 
         """
         now = self._clock()
-        ends, waits = False, False
 
-        def judge(guesses: Guesses) -> timedelta | None:
-            nonlocal ends, waits
+        def judge(guesses: Guesses) -> Settlement:
             wait = patience.wait(guesses.by_name, now=now)
             if wait:
                 raise TooManyAttempts(_public(counter.kind), retry_after=wait)
-            ends = right and not patience.wait(guesses.at_subject, now=now)
-            waits = not ends and guesses.by_name.count + 1 >= patience.free
-            return None if ends else patience.remember(guesses.by_name.count + 1)
+            if right and not patience.wait(guesses.at_subject, now=now):
+                return Settlement(None)
+            count = guesses.by_name.count + 1
+            return Settlement(
+                patience.remember(count), _wait_event(counter) if count >= patience.free else None
+            )
 
         try:
-            self._guesses.settle(counter, judge, now=now)
+            return self._guesses.settle(counter, judge, now=now).remember is None
         except TooManyAttempts:
             self._throttle.release([place])
             raise
-        if waits:
-            self._record_wait(counter)
-        return ends
 
-    def _record_wait(self, counter: Counter) -> None:
-        """Tell that from now on there is a wait."""
-        event = Event(
-            type=EventType.ATTEMPTS_EXHAUSTED,
-            actor="",
-            peer="",
-            subject=counter.subject if counter.is_of_account else "",
-            succeeded=False,
-            reason=_public(counter.kind),
-        )
-        self._record(event)
+
+def _wait_event(counter: Counter) -> Event:
+    """Give what tells that from now on there is a wait."""
+    return Event(
+        type=EventType.ATTEMPTS_EXHAUSTED,
+        actor="",
+        peer="",
+        subject=counter.subject if counter.is_of_account else "",
+        succeeded=False,
+        reason=_public(counter.kind),
+    )
 
 
 def _public(kind: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from authsvc.domain.events import Event
+
 PASSWORD_GUESS = "password"  # noqa: S105 - the kind of a counter
 DEVICE_GUESS = "device"
 """Begins the kind of a known device's counter, which tells the devices of an account apart."""
@@ -105,6 +107,16 @@ class Patience:
         return self.remember_few if count < self.free else self.remember_more
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of a guess."""
+
+    remember: timedelta | None
+    """How long to remember one more wrong guess; None to forget them all."""
+    event: Event | None = None
+    """Reports it, if it is worth a record."""
+
+
 class GuessStore(Protocol):
     """Counts wrong guesses in SQL. Fails closed: StoreUnavailable, and then nothing was counted."""
 
@@ -114,22 +126,24 @@ class GuessStore(Protocol):
     def settle(
         self,
         counter: Counter,
-        judge: Callable[[Guesses], timedelta | None],
+        judge: Callable[[Guesses], Settlement],
         *,
         now: datetime,
-    ) -> None:
+    ) -> Settlement:
         """Count one more wrong guess or forget them all, as it is judged.
 
         MUST show `judge` what no other call changes meanwhile, and keep the outcome durably before
-        it returns.
+        it returns, in one transaction with its event (see `events.py`).
 
         Args:
             counter: Whose it is.
-            judge: Gives how long to remember one more, or None to forget all at the subject, and
-                those under the name from the time when nobody had it; never another account's,
-                whose name may look the same. What it raises leaves everything as it was. It may be
-                called again.
+            judge: Says whether to count one more, or to forget all at the subject, and those under
+                the name from the time when nobody had it; never another account's, whose name may
+                look the same. What it raises leaves everything as it was. It may be called again.
             now: When it was guessed.
+
+        Returns:
+            The judgement that was kept.
 
         """
 

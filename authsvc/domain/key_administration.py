@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from authsvc.domain.calls import Call
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import Event, EventSink, EventType
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.identifiers import KeyId
 from authsvc.domain.keys import Keys, KeyStanding
@@ -27,8 +27,13 @@ class KeyAdministration:
 
     def rotate(self, call: Call, *, activate_immediately: bool) -> KeyStanding:
         """Make the next key, or give the one that already waits to sign."""
-        standing = self._keys.rotate(activate_immediately=activate_immediately)
-        self._record(call.event(EventType.KEY_ROTATED, subject=standing.key.key_id))
+
+        def event_of(key_id: KeyId) -> Event:
+            return call.event(EventType.KEY_ROTATED, subject=key_id)
+
+        standing, is_new = self._keys.rotate(event_of, activate_immediately=activate_immediately)
+        if not is_new:  # nothing was changed that the event could be kept with
+            self._record(event_of(standing.key.key_id))
         return standing
 
     def revoke(self, call: Call, key_id: KeyId) -> int:
@@ -41,8 +46,7 @@ class KeyAdministration:
             KeyNotFound: No such key.
 
         """
-        revocation = self._keys.revoke(key_id, reason="revoked")
+        event = call.event(EventType.KEY_REVOKED, subject=key_id)
+        revocation = self._keys.revoke(key_id, reason="revoked", event=event)
         self._fence.enforce()
-        self._revoker.put_in_force(revocation)
-        self._record(call.event(EventType.KEY_REVOKED, subject=key_id))
-        return revocation.revision
+        return self._revoker.put_in_force(revocation)

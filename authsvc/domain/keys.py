@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Protocol
 
 from authsvc.domain.clock import Clock
+from authsvc.domain.events import Event, EventType
 from authsvc.domain.identifiers import KeyId
 from authsvc.domain.revocation import Revocation
 from authsvc.domain.signing_keys import SigningKey, generate_key
@@ -36,13 +37,13 @@ class KeyState(Enum):
 class KeyStore(Protocol):
     """Keeps signing keys in SQL, the private part sealed under the master key.
 
-    Fails closed: StoreUnavailable.
+    An event is kept with what it reports (see `events.py`). Fails closed: StoreUnavailable.
     """
 
     def list(self) -> Sequence[SigningKey]:
         """Give all keys, oldest first (by `activate_time`)."""
 
-    def add(self, key: SigningKey, *, newest: KeyId | None) -> bool:
+    def add(self, key: SigningKey, *, newest: KeyId | None, event: Event) -> bool:
         """Keep a new key, if the newest one by `activate_time` still is the given one.
 
         Returns:
@@ -51,7 +52,13 @@ class KeyStore(Protocol):
         """
 
     def revoke(
-        self, key_id: KeyId, *, reason: str, now: datetime, remember_until: datetime
+        self,
+        key_id: KeyId,
+        *,
+        reason: str,
+        now: datetime,
+        remember_until: datetime,
+        event: Event,
     ) -> Revocation:
         """Mark a key as compromised, journal that, and change the fence; MUST be atomic.
 
@@ -111,6 +118,15 @@ def standings(
             successor = key.activate_time
         result.append(KeyStanding(key=key, state=state, expire_time=expire_time))
     return result
+
+
+def _rotated_by_itself(key_id: KeyId, reason: str = "due") -> Event:
+    """Give the event of a key that nobody asked for."""
+    return Event(type=EventType.KEY_ROTATED, actor="", peer="", subject=key_id, reason=reason)
+
+
+def _replaced_by_itself(key_id: KeyId) -> Event:
+    return _rotated_by_itself(key_id, "no active key")
 
 
 _LOOK_INTERVAL = timedelta(seconds=1)
@@ -207,8 +223,13 @@ class Keys:
         self.reload()
         return self._standings()
 
-    def rotate(self, *, activate_immediately: bool = False) -> KeyStanding:
-        """Make the next key, or give the one that already waits to sign.
+    def rotate(
+        self, event_of: Callable[[KeyId], Event], *, activate_immediately: bool = False
+    ) -> tuple[KeyStanding, bool]:
+        """Make the next key with its event, or give the one that already waits to sign.
+
+        Returns:
+            The key, and whether it was made.
 
         Raises:
             StoreUnavailable: Nothing was made.
@@ -218,10 +239,10 @@ class Keys:
             self.reload()
             newest = self._newest()
             if newest and newest.state is KeyState.PENDING and not activate_immediately:
-                return newest
-            key_id = self._add_after(newest, activate_immediately=activate_immediately)
+                return newest, False
+            key_id = self._add_after(newest, event_of, activate_immediately=activate_immediately)
             if key_id is not None:
-                return self._standing_of(key_id)
+                return self._standing_of(key_id), True
 
     def rotate_if_due(self) -> None:
         """Make the first key, or the next one early enough to be published in time.
@@ -232,9 +253,9 @@ class Keys:
         newest = self._newest()
         active = next((s for s in self._standings() if s.state is KeyState.ACTIVE), None)
         if active is None:
-            self._add_after(newest, activate_immediately=True)
+            self._add_after(newest, _replaced_by_itself, activate_immediately=True)
         elif self._clock() >= self._due(active) and newest and newest.state is not KeyState.PENDING:
-            self._add_after(newest, activate_immediately=False)
+            self._add_after(newest, _rotated_by_itself, activate_immediately=False)
 
     def _due(self, active: KeyStanding) -> datetime:
         return active.key.activate_time + self._policy.rotation_period
@@ -243,16 +264,24 @@ class Keys:
         standings = self._standings()
         return standings[0] if standings else None
 
-    def _add_after(self, newest: KeyStanding | None, *, activate_immediately: bool) -> KeyId | None:
+    def _add_after(
+        self,
+        newest: KeyStanding | None,
+        event_of: Callable[[KeyId], Event],
+        *,
+        activate_immediately: bool,
+    ) -> KeyId | None:
         """Make a key unless another process was faster; give its id if it was made."""
         now = self._clock()
         delay = timedelta() if activate_immediately else self._policy.publication_time
         key = generate_key(self._policy.algorithm, now=now, activate_time=now + delay)
-        added = self._store.add(key, newest=newest.key.key_id if newest else None)
+        added = self._store.add(
+            key, newest=newest.key.key_id if newest else None, event=event_of(key.key_id)
+        )
         self.reload()
         return key.key_id if added else None
 
-    def revoke(self, key_id: KeyId, *, reason: str) -> Revocation:
+    def revoke(self, key_id: KeyId, *, reason: str, event: Event) -> Revocation:
         """Kill a key in the store; if it was signing, let a new one sign at once.
 
         The caller then restores the fence, which the store has changed, so that every worker
@@ -264,11 +293,15 @@ class Keys:
         """
         now = self._clock()
         revocation = self._store.revoke(
-            key_id, reason=reason, now=now, remember_until=now + self._policy.token_lifetime
+            key_id,
+            reason=reason,
+            now=now,
+            remember_until=now + self._policy.token_lifetime,
+            event=event,
         )
         self.reload()
         if all(standing.state is not KeyState.ACTIVE for standing in self._standings()):
-            self.rotate(activate_immediately=True)
+            self.rotate(_replaced_by_itself, activate_immediately=True)
         return revocation
 
     def forget_expired(self) -> None:

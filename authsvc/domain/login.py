@@ -125,7 +125,11 @@ class Login:
         change = AccountChange(password_hash=renewed)
         try:
             changed, _ = self._accounts.change(
-                account.account_id, change, now=self._clock(), expected_epoch=account.epoch
+                account.account_id,
+                change,
+                now=self._clock(),
+                event=None,
+                expected_epoch=account.epoch,
             )
         except AccountNotFound:  # changed or deleted meanwhile: the session is refused by its epoch
             return account

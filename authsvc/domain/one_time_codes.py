@@ -22,6 +22,7 @@ from typing import Protocol
 from authsvc.domain.accounts import Addressee
 from authsvc.domain.addresses import Address
 from authsvc.domain.clock import Clock
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import AccountId, new_account_id
 from authsvc.errors import InvalidCode
 
@@ -93,8 +94,10 @@ class OneTimeCodeStore(Protocol):
     A code is used up by `AccountStore.change`. Fails closed: StoreUnavailable.
     """
 
-    def keep(self, code: KeptCode, *, now: datetime, limit: GuessLimit) -> None:
+    def keep(self, code: KeptCode, *, now: datetime, event: Event, limit: GuessLimit) -> None:
         """Keep a code in the place of its holder's last one; the count of wrong guesses stays.
+
+        MUST be atomic with the event (see `events.py`).
 
         Raises:
             TooManyAttempts: It can be guessed at, and the guesses are used up.
@@ -140,6 +143,8 @@ class OneTimeCodes:
         address: Address,
         addressee: Addressee | None,
         form: CodeFormat,
+        *,
+        event: Event,
     ) -> IssuedCode:
         """Issue a code for an account, or a decoy where there is none.
 
@@ -163,7 +168,7 @@ class OneTimeCodes:
             address=self._address_hash(address),
             expire_time=now + LIFETIMES[form],
         )
-        self._store.keep(kept, now=now, limit=self._limit)
+        self._store.keep(kept, now=now, event=event, limit=self._limit)
         return IssuedCode(text=text, expire_time=kept.expire_time)
 
     def recognise(self, holders: tuple[bytes, ...], purpose: CodePurpose, text: str) -> KeptCode:

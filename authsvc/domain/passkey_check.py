@@ -7,7 +7,7 @@ from typing import NoReturn
 from authsvc.domain.calls import Call
 from authsvc.domain.challenges import Challenge
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import Event, EventSink, EventType
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.passkeys import Assertion, Passkey, PasskeyStore, RelyingParty
 from authsvc.errors import InvalidFactor, PasskeysNotServed
@@ -54,14 +54,14 @@ class PasskeyCheck:
         return self.require_party().request_options(nonce, allowed=own) if own else ""
 
     def check(
-        self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge
+        self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge, event: Event
     ) -> tuple[str, ...]:
         """See FactorCheck."""
         passkey, assertion = self.identify(proof)
         if passkey.account_id != account_id:
             detail = "another account's passkey"
             raise InvalidFactor(detail)
-        self.accept(call, passkey, assertion, challenge=challenge)
+        self.accept(call, passkey, assertion, challenge=challenge, event=event)
         return PASSKEY
 
     def identify(self, proof: str) -> tuple[Passkey, Assertion]:
@@ -80,9 +80,17 @@ class PasskeyCheck:
         return passkey, assertion
 
     def accept(
-        self, call: Call, passkey: Passkey, assertion: Assertion, *, challenge: Challenge
+        self,
+        call: Call,
+        passkey: Passkey,
+        assertion: Assertion,
+        *,
+        challenge: Challenge,
+        event: Event | None,
     ) -> None:
         """Accept an assertion as its passkey's answer to a challenge, and note the use.
+
+        The event is None if the use is part of an act that has its own.
 
         The caller MUST have spent the challenge, or two calls with one answer look like two
         copies of the passkey.
@@ -97,6 +105,7 @@ class PasskeyCheck:
             sign_count=use.sign_count,
             backed_up=use.backed_up,
             now=self._clock(),
+            event=event,
         )
         if not is_noted:
             self._suspect(call, passkey)

@@ -107,7 +107,7 @@ class PasskeyLogin:
             _refuse("no user handle")
         # Before the use is noted: should the passkey be taken away meanwhile, the epoch tells.
         account = self._accounts.find(passkey.account_id)
-        self._passkeys.accept(call, passkey, assertion, challenge=challenge)
+        self._passkeys.accept(call, passkey, assertion, challenge=challenge, event=None)
         if account is None:
             _refuse("unknown")
         if account.state is not AccountState.ACTIVE:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from authsvc.domain.events import Event
 from authsvc.domain.factors import Enrolled, Enrolment
 from authsvc.domain.identifiers import AccountId, FactorId
 
@@ -136,7 +137,10 @@ class RelyingParty(Protocol):
 
 
 class PasskeyStore(Protocol):
-    """Keeps passkeys in SQL. Fails closed: StoreUnavailable, and then nothing was written."""
+    """Keeps passkeys in SQL, and events with what they report (see `events.py`).
+
+    Fails closed: StoreUnavailable, and then nothing was written.
+    """
 
     def enrol(self, enrolment: Enrolment, passkey: Passkey) -> Enrolled:
         """Make a passkey a factor; MUST be atomic.
@@ -154,8 +158,18 @@ class PasskeyStore(Protocol):
     def list(self, account_id: AccountId) -> Sequence[Passkey]:
         """Give the passkeys of an account, oldest first."""
 
-    def use(self, factor_id: FactorId, *, sign_count: int, backed_up: bool, now: datetime) -> bool:
+    def use(
+        self,
+        factor_id: FactorId,
+        *,
+        sign_count: int,
+        backed_up: bool,
+        now: datetime,
+        event: Event | None,
+    ) -> bool:
         """Note a use; MUST be atomic, so that of two uses with one count the second is told.
+
+        The event is None if the use is part of an act that has its own.
 
         Returns:
             False, with nothing written, if the count did not grow although it or the kept one

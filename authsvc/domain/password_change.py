@@ -6,6 +6,7 @@ from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
 from authsvc.domain.grants import Grants, Tokens
+from authsvc.domain.identifiers import SessionId
 from authsvc.domain.login import PASSWORD
 from authsvc.domain.password_policy import PasswordPolicy
 from authsvc.domain.passwords import Passwords
@@ -64,18 +65,18 @@ class PasswordChange:
             has_second_factor=account.has_second_factor,
         )
         self._prove(call, account, current)
-        account, revision = self._replace(call, account, new)
+        session_id = self._grants.new_session(account.account_id)
+        account, revision = self._replace(call, account, new, session_id)
         # Of two factors only one was proven anew: then the login is still when both were.
         auth_time = None if account.has_second_factor else self._clock()
-        tokens = self._grants.renew(call, account, methods=PASSWORD, auth_time=auth_time)
-        self._record(
-            call.event(
-                EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=tokens.session_id
-            )
+        tokens = self._grants.renew(
+            call, account, session_id=session_id, methods=PASSWORD, auth_time=auth_time
         )
         return revision, tokens
 
-    def _replace(self, call: Call, account: Account, new: str) -> tuple[Account, int]:
+    def _replace(
+        self, call: Call, account: Account, new: str, session_id: SessionId
+    ) -> tuple[Account, int]:
         now = self._clock()
         change = AccountChange(
             password_hash=self._passwords.hash(new, time_left=call.time_left()),
@@ -89,6 +90,9 @@ class PasswordChange:
                 account.account_id,
                 change,
                 now=now,
+                event=call.event(
+                    EventType.PASSWORD_CHANGED, subject=account.account_id, session_id=session_id
+                ),
                 end_tokens=end_tokens,
                 expected_epoch=account.epoch,
             )

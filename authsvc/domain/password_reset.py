@@ -62,10 +62,17 @@ class PasswordReset:
         with self._attempts.code_request(call, holder):
             owner = self._accounts.find_addressee(address)
             failure = _obstacle(owner)
-            issued = self._codes.issue(holder, _PURPOSE, address, None if failure else owner, form)
-        subject = owner.account_id if owner else ""
-        self._record(call.event(EventType.PASSWORD_RESET_STARTED, subject=subject, failure=failure))
-        return issued
+            subject = owner.account_id if owner else ""
+            return self._codes.issue(
+                holder,
+                _PURPOSE,
+                address,
+                None if failure else owner,
+                form,
+                event=call.event(
+                    EventType.PASSWORD_RESET_STARTED, subject=subject, failure=failure
+                ),
+            )
 
     def complete(self, call: Call, address: Address | None, code: str, new: str) -> int:
         """Set a new password by a code, and end all that the old one had opened.
@@ -116,13 +123,13 @@ class PasswordReset:
                 account.account_id,
                 AccountChange(password_hash=password_hash, password_change_time=now),
                 now=now,
+                event=call.event(EventType.PASSWORD_RESET, subject=account.account_id),
                 end_tokens=end_tokens,
                 expected_epoch=kept.epoch,
                 code_hash=kept.code_hash,
             )
         except (AccountNotFound, InvalidCode) as overtaken:
             self._fail(call, account, str(overtaken))
-        self._record(call.event(EventType.PASSWORD_RESET, subject=account.account_id))
         return self._revoker.put_in_force(revocation)
 
     def _holder(self, address: Address) -> bytes:

@@ -6,7 +6,7 @@ from authsvc.domain.accounts import Account, AccountState, AccountStore
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import EventType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.login import PASSWORD, Login
@@ -40,7 +40,6 @@ class Registration:
         grants: Grants,
         login: Login,
         is_open: bool,
-        record: EventSink,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
@@ -50,7 +49,6 @@ class Registration:
         self._grants = grants
         self._login = login
         self._is_open = is_open
-        self._record = record
         self._clock = clock
 
     def register(
@@ -111,8 +109,8 @@ class Registration:
             password_change_time=now if new.password is not None else None,
             phone_number=new.phone_number,
         )
-        self._accounts.create(account, must_look_new=must_look_new)
-        self._record(call.event(EventType.ACCOUNT_CREATED, subject=account.account_id))
+        event = call.event(EventType.ACCOUNT_CREATED, subject=account.account_id)
+        self._accounts.create(account, event=event, must_look_new=must_look_new)
         return account
 
     def _is_taken(self, username: str, *, must_look_new: bool) -> bool:

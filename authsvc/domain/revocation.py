@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from authsvc.domain.clock import Clock
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import AccountId, SessionId, TokenId
 from authsvc.verify.revocations import RevocationKind
 
@@ -67,8 +68,14 @@ class RevocationJournal(Protocol):
         reason: str,
         now: datetime,
         remember_until: datetime,
+        events: Sequence[Event],
     ) -> Sequence[Revocation]:
-        """Write a revocation for each subject, atomically, and give them in order."""
+        """Write a revocation for each subject, with the events that report them, atomically.
+
+        Returns:
+            The revocations, in order.
+
+        """
 
     def live(self, now: datetime, *, after: int = 0) -> Iterator[Sequence[Revocation]]:
         """Give all revocations after a revision still to be remembered, in order, in batches."""
@@ -167,7 +174,9 @@ class Revoker:
         """Give the latest revision of the journal."""
         return self._journal.head()
 
-    def revoke_token(self, token_id: TokenId, *, expire_time: datetime, reason: str) -> int:
+    def revoke_token(
+        self, token_id: TokenId, *, expire_time: datetime, reason: str, event: Event
+    ) -> int:
         """End one access token and give the revision at which it is dead."""
         revocations = self._journal.append(
             RevocationKind.TOKEN,
@@ -175,19 +184,20 @@ class Revoker:
             reason=reason,
             now=self._clock(),
             remember_until=self._lifetimes.remember_token(expire_time),
+            events=[event],
         )
         self.mark(revocations)
         return revocations[-1].revision
 
-    def revoke_sessions(self, session_ids: Sequence[SessionId], *, reason: str) -> tuple[int, int]:
-        """End sessions with all their tokens.
+    def revoke_sessions(
+        self, session_ids: Sequence[SessionId], *, reason: str, events: Sequence[Event]
+    ) -> tuple[int, int]:
+        """End sessions with all their tokens; that there was none to end is an act as well.
 
         Returns:
             The revision at which they are dead, and how many of them were open.
 
         """
-        if not session_ids:
-            return self.head(), 0
         now = self._clock()
         revocations = self._journal.append(
             RevocationKind.SESSION,
@@ -195,7 +205,10 @@ class Revoker:
             reason=reason,
             now=now,
             remember_until=self._lifetimes.remember_session(now),
+            events=events,
         )
+        if not revocations:
+            return self.head(), 0
         return revocations[-1].revision, self.mark(revocations)
 
     def put_in_force(self, revocation: Revocation | None) -> int:

@@ -11,7 +11,7 @@ from authsvc.domain.attempts import Attempts
 from authsvc.domain.calls import Call
 from authsvc.domain.challenges import Challenge, ChallengePurpose, Challenges
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import Event, EventSink, EventType
 from authsvc.domain.factors import FactorStore, FactorType
 from authsvc.domain.grants import GrantRequest, Grants, Tokens
 from authsvc.domain.identifiers import AccountId
@@ -56,9 +56,11 @@ class FactorCheck(Protocol):
     """Knows one kind of proof."""
 
     def check(
-        self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge
+        self, call: Call, account_id: AccountId, proof: str, *, challenge: Challenge, event: Event
     ) -> tuple[str, ...]:
         """Accept a proof of the account's, once, and give its methods (RFC 8176).
+
+        The event is kept with the use that it reports, and with no refusal.
 
         Raises:
             InvalidFactor: It is wrong, or was used before.
@@ -80,13 +82,15 @@ class TotpCheck:
         proof: str,
         *,
         challenge: Challenge,  # noqa: ARG002 - a code answers any challenge
+        event: Event,
     ) -> tuple[str, ...]:
         """See FactorCheck."""
         now = self._clock()
         for secret in self._store.secrets(account_id):
             step = matching_step(secret.seed, proof, now=now, after=secret.last_step)
             # A wrong code asks the store as well: an outage must not tell it from a right one.
-            if self._store.use(secret.factor_id, step=NO_STEP if step is None else step, now=now):
+            step = NO_STEP if step is None else step
+            if self._store.use(secret.factor_id, step=step, now=now, event=event):
                 return ONE_TIME_CODE
         detail = "wrong totp code"
         raise InvalidFactor(detail)
@@ -105,6 +109,7 @@ class RecoveryCodeCheck:
         proof: str,
         *,
         challenge: Challenge,  # noqa: ARG002 - a code answers any challenge
+        event: Event,
     ) -> tuple[str, ...]:
         """See FactorCheck."""
         detail = "wrong recovery code"
@@ -112,7 +117,7 @@ class RecoveryCodeCheck:
             code_hash = hash_recovery_code(account_id, proof)
         except ValueError:
             raise InvalidFactor(detail) from None
-        if not self._store.spend_recovery_code(account_id, code_hash):
+        if not self._store.spend_recovery_code(account_id, code_hash, event=event):
             raise InvalidFactor(detail)
         return ONE_TIME_CODE
 
@@ -231,12 +236,12 @@ class SecondFactor:
         self, call: Call, account: Account, challenge: Challenge, proof: Proof
     ) -> tuple[str, ...]:
         account_id, kind = account.account_id, proof.kind
+        event = call.event(EventType.FACTOR_USED, subject=account_id, note=kind.value)
+        check = self._checks[kind].check
         try:
-            methods = self._checks[kind].check(call, account_id, proof.text, challenge=challenge)
+            return check(call, account_id, proof.text, challenge=challenge, event=event)
         except InvalidFactor as refusal:
             self._fail(call, account, refusal)
-        self._record(call.event(EventType.FACTOR_USED, subject=account_id, note=kind.value))
-        return methods
 
     def _fail(self, call: Call, account: Account, refusal: InvalidFactor) -> NoReturn:
         reason = str(refusal)

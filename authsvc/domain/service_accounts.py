@@ -1,7 +1,7 @@
 """Service accounts: what they are and may do, and where they are kept with their API keys."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from authsvc.domain.accounts import EndTokens
 from authsvc.domain.api_keys import ApiKey
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import ServiceAccountId
 from authsvc.domain.revocation import Revocation
 
@@ -64,12 +65,13 @@ class ServiceAccountChange:
 
 
 class ServiceAccountStore(Protocol):
-    """Keeps service accounts and their keys in SQL. Every write is durable when the call returns.
+    """Keeps service accounts and their keys in SQL, and events with what they report.
 
-    Fails closed: StoreUnavailable, and then nothing was written.
+    What gives an event is given the id of the service account (see `events.py`). Every write is
+    durable when the call returns. Fails closed: StoreUnavailable, and then nothing was written.
     """
 
-    def create(self, service_account: ServiceAccount) -> None:
+    def create(self, service_account: ServiceAccount, *, event: Event) -> None:
         """Keep a new service account.
 
         Raises:
@@ -99,6 +101,7 @@ class ServiceAccountStore(Protocol):
         change: ServiceAccountChange,
         *,
         now: datetime,
+        event_of: Callable[[str], Event],
         end_tokens: EndTokens | None = None,
     ) -> tuple[ServiceAccount, Revocation | None]:
         """Change a service account; MUST be atomic with the revocation that it journals.
@@ -112,7 +115,14 @@ class ServiceAccountStore(Protocol):
 
         """
 
-    def delete(self, name: str, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def delete(
+        self,
+        name: str,
+        *,
+        now: datetime,
+        event_of: Callable[[str], Event],
+        end_tokens: EndTokens,
+    ) -> Revocation:
         """Remove a service account with its keys and journal the end of its tokens, atomically.
 
         Raises:
@@ -120,7 +130,7 @@ class ServiceAccountStore(Protocol):
 
         """
 
-    def add_key(self, key: ApiKey) -> None:
+    def add_key(self, key: ApiKey, *, event: Event) -> None:
         """Keep a new key.
 
         Raises:
@@ -131,7 +141,9 @@ class ServiceAccountStore(Protocol):
     def list_keys(self, service_account: str) -> Sequence[ApiKey]:
         """Give the keys of a service account, oldest first, also those that have ended."""
 
-    def revoke_key(self, key_id: str, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def revoke_key(
+        self, key_id: str, *, now: datetime, event: Event, end_tokens: EndTokens
+    ) -> Revocation:
         """End a key and journal the end of its session, atomically.
 
         Idempotent: the time of the first revocation stays.

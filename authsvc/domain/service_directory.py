@@ -8,7 +8,7 @@ from authsvc.domain.accounts import EndTokens
 from authsvc.domain.api_keys import ApiKey, hash_api_key, new_api_key, new_key_id
 from authsvc.domain.calls import PUBLIC_CLIENT, Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import Event, EventType
 from authsvc.domain.identifiers import account_partition, new_service_account_id, new_session_id
 from authsvc.domain.revocation import Revocation
 from authsvc.domain.service_accounts import (
@@ -48,7 +48,6 @@ class ServiceDirectory:
         services: ServiceAccountStore,
         remember: Callable[[], datetime],
         put_in_force: Callable[[Revocation | None], int],
-        record: EventSink,
         clock: Clock,
     ) -> None:
         """Put it together.
@@ -57,14 +56,12 @@ class ServiceDirectory:
             services: Where they are kept.
             remember: Until when the end of a service's credentials must be remembered.
             put_in_force: Makes what was journalled felt in every worker, and gives its revision.
-            record: Where events go.
             clock: The wall clock.
 
         """
         self._services = services
         self._remember = remember
         self._put_in_force = put_in_force
-        self._record = record
         self._clock = clock
 
     def create(self, call: Call, new: NewServiceAccount) -> ServiceAccount:
@@ -92,8 +89,8 @@ class ServiceDirectory:
             create_time=now,
             update_time=now,
         )
-        self._services.create(account)
-        self._record_act(call, EventType.SERVICE_ACCOUNT_CREATED, account.service_account_id)
+        event = call.event(EventType.SERVICE_ACCOUNT_CREATED, subject=account.service_account_id)
+        self._services.create(account, event=event)
         return account
 
     def get(self, name: str) -> ServiceAccount:
@@ -163,11 +160,12 @@ class ServiceDirectory:
 
         """
         revocation = self._services.delete(
-            name, now=self._clock(), end_tokens=self._end("service deleted")
+            name,
+            now=self._clock(),
+            event_of=_event_of(call, EventType.SERVICE_ACCOUNT_DELETED),
+            end_tokens=self._end("service deleted"),
         )
-        revision = self._put_in_force(revocation)
-        self._record_act(call, EventType.SERVICE_ACCOUNT_DELETED, revocation.subject)
-        return revision
+        return self._put_in_force(revocation)
 
     def create_key(
         self, call: Call, name: str, *, display_name: str, scopes: Sequence[str], ttl: timedelta
@@ -192,8 +190,8 @@ class ServiceDirectory:
             revoke_time=None,
             last_use_time=None,
         )
-        self._services.add_key(key)
-        self._record_act(call, EventType.API_KEY_CREATED, key.key_id)
+        event = call.event(EventType.API_KEY_CREATED, subject=key.key_id)
+        self._services.add_key(key, event=event)
         return text, key
 
     def list_keys(self, name: str) -> Sequence[ApiKey]:
@@ -214,11 +212,12 @@ class ServiceDirectory:
 
         """
         revocation = self._services.revoke_key(
-            key_id, now=self._clock(), end_tokens=self._end("key revoked")
+            key_id,
+            now=self._clock(),
+            event=call.event(EventType.API_KEY_REVOKED, subject=key_id),
+            end_tokens=self._end("key revoked"),
         )
-        revision = self._put_in_force(revocation)
-        self._record_act(call, EventType.API_KEY_REVOKED, key_id)
-        return revision
+        return self._put_in_force(revocation)
 
     def _change(
         self,
@@ -229,17 +228,21 @@ class ServiceDirectory:
         end_tokens: EndTokens | None,
     ) -> tuple[ServiceAccount, int]:
         account, revocation = self._services.change(
-            name, change, now=self._clock(), end_tokens=end_tokens
+            name,
+            change,
+            now=self._clock(),
+            event_of=_event_of(call, kind),
+            end_tokens=end_tokens,
         )
-        revision = self._put_in_force(revocation)
-        self._record_act(call, kind, account.service_account_id)
-        return account, revision
-
-    def _record_act(self, call: Call, kind: EventType, subject: str) -> None:
-        self._record(call.event(kind, subject=subject))
+        return account, self._put_in_force(revocation)
 
     def _end(self, reason: str) -> EndTokens:
         return EndTokens(reason=reason, remember_until=self._remember())
+
+
+def _event_of(call: Call, kind: EventType) -> Callable[[str], Event]:
+    """Give what makes the event of an act, once it is known what it is done to."""
+    return lambda subject: call.event(kind, subject=subject)
 
 
 def _checked(jwks: Sequence[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from authsvc.domain.accounts import AccountChange, AccountStore, EndTokens
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import Event, EventType
 from authsvc.domain.identifiers import AccountId, SessionId
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.sessions import Session, SessionStore
@@ -24,13 +24,11 @@ class SessionDirectory:
         sessions: SessionStore,
         accounts: AccountStore,
         revoker: Revoker,
-        record: EventSink,
         clock: Clock,
     ) -> None:
         self._sessions = sessions
         self._accounts = accounts
         self._revoker = revoker
-        self._record = record
         self._clock = clock
 
     def list(self, call: Call, requested: str) -> Sequence[Session]:
@@ -70,9 +68,9 @@ class SessionDirectory:
             raise SessionNotFound(session_id)
         if session is not None and not call.may_act_on(session.account_id, scope=WRITE):
             raise SessionNotFound(session_id)
-        revision, _ = self._revoker.revoke_sessions([session_id], reason="revoked")
         subject = session.account_id if session else ""
-        self._record(call.event(EventType.SESSION_REVOKED, subject=subject, session_id=session_id))
+        event = call.event(EventType.SESSION_REVOKED, subject=subject, session_id=session_id)
+        revision, _ = self._revoker.revoke_sessions([session_id], reason="revoked", events=[event])
         return revision
 
     def revoke_all(self, call: Call, requested: str, *, keep: str = "") -> tuple[int, int]:
@@ -90,21 +88,22 @@ class SessionDirectory:
 
         """
         account_id = call.account(requested, scope=WRITE)
-        result = self._end_others(account_id, keep) if keep else self._end_every(account_id)
-        self._record(call.event(EventType.SESSIONS_REVOKED, subject=account_id, session_id=keep))
-        return result
+        event = call.event(EventType.SESSIONS_REVOKED, subject=account_id, session_id=keep)
+        if keep:
+            return self._end_others(account_id, keep, event)
+        return self._end_every(account_id, event)
 
-    def _end_others(self, account_id: AccountId, keep: str) -> tuple[int, int]:
+    def _end_others(self, account_id: AccountId, keep: str, event: Event) -> tuple[int, int]:
         sessions = self._sessions.list(account_id, now=self._clock())
         others = [s.session_id for s in sessions if s.session_id != keep]
-        return self._revoker.revoke_sessions(others, reason="all others revoked")
+        return self._revoker.revoke_sessions(others, reason="all others revoked", events=[event])
 
-    def _end_every(self, account_id: AccountId) -> tuple[int, int]:
+    def _end_every(self, account_id: AccountId, event: Event) -> tuple[int, int]:
         end_tokens = EndTokens(
             reason="all revoked", remember_until=self._revoker.remember_account()
         )
         _, revocation = self._accounts.change(
-            account_id, AccountChange(), now=self._clock(), end_tokens=end_tokens
+            account_id, AccountChange(), now=self._clock(), event=event, end_tokens=end_tokens
         )
         if revocation is None:  # the store journals what it is asked to
             raise AssertionError

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import pyotp
 
+from authsvc.domain.events import Event
 from authsvc.domain.factors import Enrolled, Enrolment
 from authsvc.domain.identifiers import AccountId, FactorId
 
@@ -56,9 +57,12 @@ class TotpSecret:
 
 
 class TotpStore(Protocol):
-    """Keeps authenticator apps in SQL, their seeds sealed. Fails closed: StoreUnavailable."""
+    """Keeps authenticator apps in SQL, their seeds sealed. Fails closed: StoreUnavailable.
 
-    def begin(self, pending: PendingTotp) -> None:
+    An event is kept with what it reports (see `events.py`).
+    """
+
+    def begin(self, pending: PendingTotp, *, event: Event) -> None:
         """Keep an app that is to be confirmed, in the place of any other of the account.
 
         Raises:
@@ -82,8 +86,11 @@ class TotpStore(Protocol):
     def secrets(self, account_id: AccountId) -> Sequence[TotpSecret]:
         """Give the secrets of the account's apps, oldest first."""
 
-    def use(self, factor_id: FactorId, *, step: int, now: datetime) -> bool:
-        """Move the last step forward; of calls at once for one step one gets True."""
+    def use(self, factor_id: FactorId, *, step: int, now: datetime, event: Event) -> bool:
+        """Move the last step forward; of calls at once for one step one gets True.
+
+        The event is that one's.
+        """
 
     def purge(self, now: datetime) -> None:
         """Forget apps that were not confirmed in time."""

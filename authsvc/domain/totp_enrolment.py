@@ -94,8 +94,10 @@ class TotpEnrolment:
             expire_time=self._clock() + _LIFETIME,
         )
         with at_the_same_epoch():
-            self._store.begin(pending)
-        self._record(call.event(EventType.FACTOR_OFFERED, subject=account.account_id, note="totp"))
+            self._store.begin(
+                pending,
+                event=call.event(EventType.FACTOR_OFFERED, subject=account.account_id, note="totp"),
+            )
         return NewTotp(
             factor_id=pending.factor_id,
             secret=seed_text(seed),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from authsvc.domain.calls import Call
-from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.events import EventType
 from authsvc.domain.grants import Grants
 from authsvc.domain.identifiers import TokenId
 from authsvc.domain.keys import Keys
@@ -51,13 +51,11 @@ class Verification:
         keys: Keys,
         revoker: Revoker,
         grants: Grants,
-        record: EventSink,
     ) -> None:
         self._checker = checker
         self._keys = keys
         self._revoker = revoker
         self._grants = grants
-        self._record = record
 
     def verify(
         self, call: Call, access_token: str, requirements: Requirements = NOTHING_MORE
@@ -173,17 +171,14 @@ class Verification:
             return self._revoker.head()
         if claims.client_id != call.client_id and not call.holds(WRITE):
             return self._revoker.head()
-        revision = self._revoker.revoke_token(
+        return self._revoker.revoke_token(
             TokenId(claims.token_id),
             expire_time=datetime.fromtimestamp(claims.expires_at, UTC),
             reason="revoked",
-        )
-        self._record(
-            call.event(
+            event=call.event(
                 EventType.TOKEN_REVOKED, subject=claims.token_id, session_id=claims.session_id
-            )
+            ),
         )
-        return revision
 
     def end_session(self, call: Call, refresh_token: str) -> int:
         """End the session of a refresh token of the calling client; anything else has no effect.
@@ -198,11 +193,11 @@ class Verification:
         session = self._grants.read(call, refresh_token, any_client=call.holds(WRITE))
         if session is None:
             return self._revoker.head()
-        revision, _ = self._revoker.revoke_sessions([session.session_id], reason="logout")
-        self._record(
-            call.event(
-                EventType.SESSION_REVOKED, subject=session.account_id, session_id=session.session_id
-            )
+        event = call.event(
+            EventType.SESSION_REVOKED, subject=session.account_id, session_id=session.session_id
+        )
+        revision, _ = self._revoker.revoke_sessions(
+            [session.session_id], reason="logout", events=[event]
         )
         return revision
 

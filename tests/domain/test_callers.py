@@ -27,6 +27,7 @@ from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.verify.claims import Claims, read_claims
 from authsvc.verify.revocations import RevocationIndex
 from tests.callers import key_of, service_account
+from tests.stores.outbox import EVENT, event_of, outbox
 from tests.verify.minting import CLAIMS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -39,6 +40,7 @@ def named(*names: str) -> ClientCertificate:
     return ClientCertificate(
         uris=tuple(name for name in names if ":" in name),
         dns_names=tuple(name for name in names if ":" not in name),
+        sha256=bytes(32),
         unverified_end=None,
     )
 
@@ -49,7 +51,7 @@ class World:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = connect(url)
-        self.store = SqlServiceAccountStore(self.engine)
+        self.store = SqlServiceAccountStore(self.engine, outbox(self.engine))
         self.now, self.steady = NOW, 0.0
         self.replica = RevocationReplica(
             index=RevocationIndex(),
@@ -103,14 +105,14 @@ def _billing(world: World) -> ServiceAccount:
     billing = service_account(
         now=NOW, name="billing", scopes=("a", "b"), certificate_names=(SPIFFE,)
     )
-    world.store.create(billing)
+    world.store.create(billing, event=EVENT)
     return billing
 
 
 @pytest.fixture(name="api_key")
 def _api_key(world: World, billing: ServiceAccount) -> str:
     text, key = key_of(billing, now=NOW, scopes=("b", "c"))
-    world.store.add_key(key)
+    world.store.add_key(key, event=EVENT)
     return text
 
 
@@ -159,7 +161,7 @@ def test_p_int_1_a_revocation_that_was_heard_of_before_the_look_up_ended_counts(
     before = world.callers.by_api_key(api_key)
     remembered = dict(world.callers._known)
     _, revocation = world.store.change(
-        "billing", ServiceAccountChange(scopes=()), now=NOW, end_tokens=END
+        "billing", ServiceAccountChange(scopes=()), now=NOW, end_tokens=END, event_of=event_of
     )
     world.hear(revocation)
     world.callers._known.update(remembered)  # as a slow thread would, only now
@@ -172,7 +174,9 @@ def test_a_certificate_is_known_by_any_of_its_names_and_never_as_two_services(
     world: World, billing: ServiceAccount
 ) -> None:
     world.hold_lease()
-    world.store.create(service_account(now=NOW, name="audit", certificate_names=("a.b",)))
+    world.store.create(
+        service_account(now=NOW, name="audit", certificate_names=("a.b",)), event=EVENT
+    )
 
     found = world.callers.by_certificate(named(SPIFFE, "unknown.example"))
     assert found is not None
@@ -198,15 +202,17 @@ def test_p_int_1_a_certificates_name_that_moves_opens_its_new_service_alone(
     world: World, billing: ServiceAccount
 ) -> None:
     world.hold_lease()
-    world.store.create(service_account(now=NOW, name="audit"))
+    world.store.create(service_account(now=NOW, name="audit"), event=EVENT)
     before = world.callers.by_certificate(named(SPIFFE))
 
     change = ServiceAccountChange(certificate_names=())
-    _, revocation = world.store.change("billing", change, now=NOW, end_tokens=END)
+    _, revocation = world.store.change(
+        "billing", change, now=NOW, end_tokens=END, event_of=event_of
+    )
     world.hear(revocation)
     assert world.callers.by_certificate(named(SPIFFE)) is None
     change = replace(change, certificate_names=(SPIFFE,))
-    world.store.change("audit", change, now=NOW, end_tokens=END)
+    world.store.change("audit", change, now=NOW, end_tokens=END, event_of=event_of)
 
     after = world.callers.by_certificate(named(SPIFFE))
     assert before is not None
@@ -217,9 +223,11 @@ def test_p_int_1_a_certificates_name_that_moves_opens_its_new_service_alone(
 def test_p_int_1_a_certificate_of_a_disabled_service_is_refused(
     world: World, billing: ServiceAccount
 ) -> None:
-    world.store.create(service_account(now=NOW, name="audit", certificate_names=("a.b",)))
+    world.store.create(
+        service_account(now=NOW, name="audit", certificate_names=("a.b",)), event=EVENT
+    )
     change = ServiceAccountChange(state=ServiceAccountState.DISABLED)
-    world.store.change("billing", change, now=NOW, end_tokens=END)
+    world.store.change("billing", change, now=NOW, end_tokens=END, event_of=event_of)
 
     for names in ((SPIFFE,), (SPIFFE, "unknown.example"), (SPIFFE, "a.b")):
         with pytest.raises(CallerUnauthenticated):

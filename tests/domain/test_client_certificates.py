@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def certificate(
     *uris: str, dns: tuple[str, ...] = (), end: datetime | None = None
 ) -> ClientCertificate:
-    return ClientCertificate(uris=uris, dns_names=dns, unverified_end=end)
+    return ClientCertificate(uris=uris, dns_names=dns, sha256=bytes(32), unverified_end=end)
 
 
 @given(st.lists(st.text(max_size=20), max_size=20), st.lists(st.text(max_size=20), max_size=20))

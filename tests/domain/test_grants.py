@@ -99,4 +99,6 @@ def test_p_mfa_3_a_renewed_session_is_no_stronger_than_what_was_proven(
     account: Account = replace(ACCOUNT, has_second_factor=True)
     caller: Call = call(amr=amr)
     with pytest.raises(Reached if opens else InsufficientUserAuthentication):
-        grants.renew(caller, account, methods=methods)
+        grants.renew(
+            caller, account, methods=methods, session_id=Grants.new_session(account.account_id)
+        )

@@ -28,6 +28,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.guesses import SqlGuessStore
 from authsvc.stores.sql.migrate import upgrade
 from tests.stores.hot.servers import Server, valkey
+from tests.stores.outbox import EVENT, outbox
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT = Account(
@@ -85,7 +86,7 @@ def _redis() -> Iterator[Server]:
 def _gate(redis: Server, tmp_path: Path) -> Iterator[Gate]:
     engine = connect(f"sqlite:///{tmp_path}/authsvc.db")
     upgrade(engine)
-    SqlAccountStore(engine).create(ACCOUNT)
+    SqlAccountStore(engine, outbox(engine)).create(ACCOUNT, event=EVENT)
     connection = RedisConnection(redis.url)
     pseudonyms = Pseudonyms(b"k" * 32)
 
@@ -95,11 +96,10 @@ def _gate(redis: Server, tmp_path: Path) -> Iterator[Gate]:
     gate = Gate(
         Attempts(
             throttle=RedisThrottle(connection),
-            guesses=SqlGuessStore(engine),
+            guesses=SqlGuessStore(engine, outbox(engine)),
             devices=KnownDevices(store=SqlDeviceStore(engine), pseudonyms=pseudonyms, clock=clock),
             pseudonyms=pseudonyms,
             limits=AttemptLimits(),
-            record=lambda _: None,
             clock=clock,
         ),
         redis,

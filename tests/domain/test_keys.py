@@ -14,6 +14,7 @@ from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.keys import SqlKeyStore
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.sealing import Sealer
+from tests.stores.outbox import EVENT, event_of, outbox
 from tests.stores.races import at_once
 
 _NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -51,7 +52,7 @@ class _CountingStore(SqlKeyStore):
 def _store(tmp_path: Path) -> Iterator[_CountingStore]:
     engine = connect(f"sqlite:///{tmp_path}/authsvc.db")
     upgrade(engine)
-    yield _CountingStore(engine, Sealer(bytes(range(32))))
+    yield _CountingStore(engine, outbox(engine), Sealer(bytes(range(32))))
     engine.dispose()
 
 
@@ -118,11 +119,11 @@ def test_p_key_1_the_next_key_is_made_once_and_takes_over_in_time(
 def test_p_key_3_a_revoked_key_leaves_the_ring_and_another_signs(keys: Keys, clock: _Clock) -> None:
     first = keys.signing_key().key_id
     clock.now += _MINUTE
-    keys.rotate(activate_immediately=True)
+    keys.rotate(event_of, activate_immediately=True)
     second = keys.signing_key().key_id
 
     clock.now += _MINUTE
-    keys.revoke(second, reason="test")
+    keys.revoke(second, reason="test", event=EVENT)
 
     assert keys.ring.find(second) is None
     assert keys.ring.find(first) is not None
@@ -131,9 +132,9 @@ def test_p_key_3_a_revoked_key_leaves_the_ring_and_another_signs(keys: Keys, clo
 
 def test_p_key_3_a_revoked_key_that_never_signed_leaves_the_active_one(keys: Keys) -> None:
     first = keys.signing_key().key_id
-    pending = keys.rotate().key.key_id
+    pending = keys.rotate(event_of)[0].key.key_id
 
-    keys.revoke(pending, reason="test")
+    keys.revoke(pending, reason="test", event=EVENT)
 
     assert keys.signing_key().key_id == first
     assert _states(keys) == [KeyState.REVOKED, KeyState.ACTIVE]
@@ -182,7 +183,7 @@ def test_p_key_1_whoever_waits_for_a_look_sees_what_it_found(
     maker.rotate_if_due()
     for _ in range(20):
         other = Keys(store=store, policy=_POLICY, clock=clock)
-        key_id = maker.rotate(activate_immediately=True).key.key_id
+        key_id = maker.rotate(event_of, activate_immediately=True)[0].key.key_id
         clock.now += timedelta(seconds=2)
 
         def finds(keys: Keys, wanted: str) -> bool:
@@ -201,7 +202,7 @@ def test_others_are_told_when_the_ring_changes_and_only_then(
     keys.rotate_if_due()
     keys.reload()
     assert told == [1]
-    keys.rotate()
+    keys.rotate(event_of)
     keys.reload()
     assert told == [1, 2]
 

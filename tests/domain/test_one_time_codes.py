@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from authsvc.domain.accounts import Addressee
 from authsvc.domain.addresses import Address, AddressKind
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import new_account_id
 from authsvc.domain.one_time_codes import (
     CodeFormat,
@@ -19,6 +20,7 @@ from authsvc.domain.one_time_codes import (
     read_code,
 )
 from authsvc.errors import InvalidCode
+from tests.stores.outbox import EVENT
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EMAIL = Address(AddressKind.EMAIL, "alice@example.com")
@@ -30,7 +32,7 @@ class KeptCodes:
     def __init__(self) -> None:
         self.all: list[KeptCode] = []
 
-    def keep(self, code: KeptCode, *, now: datetime, limit: GuessLimit) -> None:
+    def keep(self, code: KeptCode, *, now: datetime, event: Event, limit: GuessLimit) -> None:
         self.all.append(code)
 
     def guess(self, hashes: object, *, now: datetime, limit: GuessLimit) -> KeptCode | None:
@@ -86,7 +88,9 @@ def test_what_is_issued_is_what_is_read_and_no_two_are_the_same() -> None:
     codes = OneTimeCodes(store=store, key=bytes(32), clock=lambda: NOW)
     purpose = CodePurpose.PASSWORD_RESET
     for form, amount in ((CodeFormat.DIGITS, 90), (CodeFormat.LINK, 100)):
-        issued = {codes.issue(b"", purpose, EMAIL, None, form).text for _ in range(100)}
+        issued = {
+            codes.issue(b"", purpose, EMAIL, None, form, event=EVENT).text for _ in range(100)
+        }
         assert len(issued) >= amount
         assert {read_code(text) for text in issued} == {(form, text) for text in issued}
 
@@ -99,7 +103,7 @@ def test_a_decoy_is_kept_like_a_code_and_of_neither_more_than_hashes_under_the_k
         for owner in (addressee(), None):
             holder = codes.holder(CodePurpose.PASSWORD_RESET, EMAIL.kind.value, EMAIL.key)
             issued = codes.issue(
-                holder, CodePurpose.PASSWORD_RESET, EMAIL, owner, CodeFormat.DIGITS
+                holder, CodePurpose.PASSWORD_RESET, EMAIL, owner, CodeFormat.DIGITS, event=EVENT
             )
             assert issued.text not in repr(issued)
         kept += store.all

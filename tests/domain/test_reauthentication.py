@@ -20,6 +20,7 @@ from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import upgrade
 from authsvc.verify.claims import Claims, read_claims
+from tests.stores.outbox import EVENT, outbox
 from tests.verify.minting import CLAIMS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -42,8 +43,8 @@ ACCOUNT = Account(
 def _reauthentication(tmp_path: Path) -> Iterator[Reauthentication]:
     engine = connect(f"sqlite:///{tmp_path}/authsvc.db")
     upgrade(engine)
-    accounts = SqlAccountStore(engine)
-    accounts.create(ACCOUNT)
+    accounts = SqlAccountStore(engine, outbox(engine))
+    accounts.create(ACCOUNT, event=EVENT)
     yield Reauthentication(accounts=accounts, clock=lambda: NOW)
     engine.dispose()
 

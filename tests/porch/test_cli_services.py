@@ -10,6 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from authsvc.cli import app
+from authsvc.embedded import dev_master_key
 from authsvc.stores.sql import migrate
 from authsvc.stores.sql.engine import connect
 from tests.callers import make_caller, service_token
@@ -80,7 +81,8 @@ def test_a_file_that_holds_no_public_key_is_refused(content: str, data: Path) ->
 @pytest.fixture(name="served", scope="module")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     data = Path(tmp_path_factory.mktemp("served"))
-    with valkey() as redis, running(data=data, redis_url=redis.url) as service:
+    key = dev_master_key(data)
+    with valkey() as redis, running(data=data, redis_url=redis.url, master_key=key) as service:
         yield service
 
 

@@ -32,6 +32,7 @@ from tests.promises.codes import (
 )
 from tests.service import PASSWORD, Service, running
 from tests.stores.hot.servers import Server
+from tests.stores.outbox import EVENT, outbox
 
 REQUESTS = 5
 
@@ -127,7 +128,7 @@ def test_codes_that_have_ended_are_forgotten_in_time(own_redis: Server, tmp_path
     url = f"sqlite:///{tmp_path}/authsvc.db"
     engine = connect(url)
     upgrade(engine)
-    store, now = SqlOneTimeCodeStore(engine), steady_clock()()
+    store, now = SqlOneTimeCodeStore(engine, outbox(engine)), steady_clock()()
     for ago in (timedelta(minutes=61), timedelta(minutes=59)):  # an hour for the wrong guesses
         code = KeptCode(
             holder=secrets.token_bytes(32),
@@ -138,7 +139,7 @@ def test_codes_that_have_ended_are_forgotten_in_time(own_redis: Server, tmp_path
             address=bytes(32),
             expire_time=now - ago,
         )
-        store.keep(code, now=now, limit=GuessLimit())
+        store.keep(code, now=now, event=EVENT, limit=GuessLimit())
 
     def count() -> int:
         with closing(sqlite3.connect(tmp_path / "authsvc.db")) as database:

@@ -24,6 +24,7 @@ from tests.porch.processes import eventually
 from tests.promises.asking import Pair, verify, verify_refusal
 from tests.service import Service, reason, running
 from tests.stores.hot.servers import Server
+from tests.stores.outbox import outbox
 
 
 def _revoke_session(service: Service, session_id: str) -> int:
@@ -131,12 +132,13 @@ def _journal(service: Service, session_id: str) -> Sequence[Revocation]:
     """Revoke a session as a process does that dies before anyone else hears of it."""
     engine = connect(service.app.config.sql_url())
     now = service.clock()
-    written = SqlRevocationJournal(engine).append(
+    written = SqlRevocationJournal(engine, outbox(engine)).append(
         RevocationKind.SESSION,
         [session_id],
         reason="test",
         now=now,
         remember_until=now + timedelta(hours=1),
+        events=[],
     )
     engine.dispose()
     return written

@@ -32,6 +32,7 @@ from tests.promises.asking import (
 )
 from tests.service import PASSWORD, Service, bearer, reason
 from tests.stores.hot.servers import Server
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 
@@ -150,11 +151,11 @@ def test_p_ref_6_a_session_ends_at_its_absolute_end_however_much_it_is_used(own:
 def _api_key(service: Service, name: str) -> str:
     """Make a calling service with a key."""
     engine = connect(service.app.config.sql_url())
-    store = SqlServiceAccountStore(engine)
+    store = SqlServiceAccountStore(engine, outbox(engine))
     account = service_account(now=service.clock(), name=name)
     text, key = key_of(account, now=service.clock())
-    store.create(account)
-    store.add_key(key)
+    store.create(account, event=EVENT)
+    store.add_key(key, event=EVENT)
     engine.dispose()
     return text
 

@@ -35,6 +35,7 @@ from tests.promises.asking import (
 )
 from tests.service import PASSWORD, Service, bearer, reason
 from tests.stores.hot.servers import Server
+from tests.stores.outbox import outbox
 
 Revoke = Callable[[Service, TokenSet], int]
 
@@ -205,7 +206,7 @@ def test_p_rev_6_a_mark_outlives_its_token_by_the_clock_bound(own: Service) -> N
     expires = tokens.access_token_expire_time.ToDatetime(tzinfo=own.clock().tzinfo)
 
     engine = connect(own.app.config.sql_url())
-    journal = SqlRevocationJournal(engine)
+    journal = SqlRevocationJournal(engine, outbox(engine))
     just_before = expires + timedelta(seconds=30) + CLOCK_BOUND - timedelta(seconds=1)
     remembered = [one for batch in journal.live(just_before) for one in batch]
     engine.dispose()

@@ -15,6 +15,7 @@ from authsvc.stores.sql.account_import import SqlAccountImportStore
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.hash_kinds import SqlHashKindStore
 from authsvc.stores.sql.schema import accounts as table
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 BCRYPT = HashKind("bcrypt", 10)
@@ -22,12 +23,12 @@ BCRYPT = HashKind("bcrypt", 10)
 
 @pytest.fixture(name="store")
 def _store(engine: Engine) -> SqlAccountImportStore:
-    return SqlAccountImportStore(engine)
+    return SqlAccountImportStore(engine, outbox(engine))
 
 
 @pytest.fixture(name="accounts")
 def _accounts(engine: Engine) -> SqlAccountStore:
-    return SqlAccountStore(engine)
+    return SqlAccountStore(engine, outbox(engine))
 
 
 @pytest.fixture(name="clock")
@@ -42,7 +43,7 @@ def _kinds(engine: Engine, clock: list[datetime]) -> SqlHashKindStore:
 
 def imported(account: Account, name: str, *, kind: HashKind | None = BCRYPT) -> ImportedAccount:
     account = replace(account, account_id=new_account_id(), username=name)
-    return ImportedAccount(account=account, digest=name.ljust(32).encode(), kind=kind)
+    return ImportedAccount(account=account, digest=name.ljust(32).encode(), kind=kind, event=EVENT)
 
 
 def test_accounts_are_kept_as_they_are_and_known_again(
@@ -64,7 +65,7 @@ def test_accounts_are_kept_as_they_are_and_known_again(
 def test_a_taken_name_and_a_second_row_with_one_name_make_no_account(
     store: SqlAccountImportStore, accounts: SqlAccountStore, account: Account, now: datetime
 ) -> None:
-    accounts.create(account)
+    accounts.create(account, event=EVENT)
     batch = [imported(account, name) for name in ("aLiCe", "bob", "BOB", "carol")]
 
     made = store.create_imported(batch, now=now)
@@ -77,7 +78,7 @@ def test_a_row_is_known_under_whatever_name_its_account_has(
 ) -> None:
     one = imported(account, "bob")
     made = store.create_imported([one], now=now)
-    accounts.change(one.account.account_id, AccountChange(username="robert"), now=now)
+    accounts.change(one.account.account_id, AccountChange(username="robert"), now=now, event=EVENT)
 
     assert store.create_imported([imported(account, "bob")], now=now) == made
 
@@ -119,10 +120,10 @@ def test_another_password_takes_the_kind_of_the_foreign_one_away(
 ) -> None:
     one = imported(account, "bob")
     store.create_imported([one], now=now)
-    accounts.change(one.account.account_id, AccountChange(roles=()), now=now)
+    accounts.change(one.account.account_id, AccountChange(roles=()), now=now, event=EVENT)
     assert _kind(engine, one.account.account_id) == ("bcrypt", 10)
 
-    accounts.change(one.account.account_id, AccountChange(password_hash="$…"), now=now)
+    accounts.change(one.account.account_id, AccountChange(password_hash="$…"), now=now, event=EVENT)
 
     assert _kind(engine, one.account.account_id) == (None, None)
 
@@ -177,10 +178,12 @@ def test_p_thr_3_a_kind_is_forgotten_when_no_account_has_it_and_not_before(
     assert kinds.list() == [HashKind("bcrypt", 12)]
 
     end_tokens = EndTokens(reason="account deleted", remember_until=clock[0])
-    accounts.delete(old[0].account.account_id, now=clock[0], end_tokens=end_tokens)
+    accounts.delete(old[0].account.account_id, now=clock[0], end_tokens=end_tokens, event=EVENT)
     kinds.purge()
     assert kinds.list() == [BCRYPT]
 
-    accounts.change(old[1].account.account_id, AccountChange(password_hash="$…"), now=clock[0])
+    accounts.change(
+        old[1].account.account_id, AccountChange(password_hash="$…"), now=clock[0], event=EVENT
+    )
     kinds.purge()
     assert kinds.list() == []

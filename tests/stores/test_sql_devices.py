@@ -11,6 +11,7 @@ from authsvc.domain.accounts import Account, AccountChange, EndTokens
 from authsvc.domain.devices import Device
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.devices import SqlDeviceStore
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -23,7 +24,7 @@ def _store(engine: Engine) -> SqlDeviceStore:
 
 @pytest.fixture(name="device")
 def _device(engine: Engine, account: Account) -> Device:
-    SqlAccountStore(engine).create(account)
+    SqlAccountStore(engine, outbox(engine)).create(account, event=EVENT)
     return Device(pseudonym=b"d" * 32, account_id=account.account_id, epoch=account.epoch)
 
 
@@ -77,9 +78,9 @@ def test_p_rev_4_a_raised_epoch_forgets_devices_and_the_logins_that_raced_it(
     engine: Engine,
 ) -> None:
     store.remember(device, limit=10, now=now)
-    accounts = SqlAccountStore(engine)
+    accounts = SqlAccountStore(engine, outbox(engine))
     changed, _ = accounts.change(
-        account.account_id, AccountChange(), now=now, end_tokens=end_tokens
+        account.account_id, AccountChange(), now=now, end_tokens=end_tokens, event=EVENT
     )
     assert not store.is_known(device.pseudonym)
 
@@ -100,7 +101,9 @@ def test_nothing_is_kept_about_a_deleted_account(
     engine: Engine,
 ) -> None:
     store.remember(device, limit=10, now=now)
-    SqlAccountStore(engine).delete(account.account_id, now=now, end_tokens=end_tokens)
+    SqlAccountStore(engine, outbox(engine)).delete(
+        account.account_id, now=now, end_tokens=end_tokens, event=EVENT
+    )
     store.remember(device, limit=10, now=now)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT COUNT(*) FROM devices")) == 0

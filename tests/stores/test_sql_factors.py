@@ -24,6 +24,7 @@ from authsvc.stores.sql.schema import (
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 from authsvc.stores.sql.totp import SqlTotpStore
 from authsvc.stores.sql.transactions import read
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 SEED = bytes(range(100, 120))
@@ -65,6 +66,7 @@ class Kept:
                 create_time=self.now,
             ),
             limit=limit,
+            event=EVENT,
             recovery_code_hashes=CODES,
             expected_epoch=pending.epoch,
             end_tokens=self.end_tokens,
@@ -72,7 +74,7 @@ class Kept:
 
     def enrol(self, pending: PendingTotp, *, step: int = 100, limit: int = 3) -> Enrolled:
         """Make it count."""
-        self.totp.begin(pending)
+        self.totp.begin(pending, event=EVENT)
         return self.totp.enrol(self.enrolment(pending, limit=limit), pending, step=step)
 
     def remove(self, pending: PendingTotp, *, epoch: int) -> tuple[Account, Revocation]:
@@ -83,6 +85,7 @@ class Kept:
             now=self.now,
             expected_epoch=epoch,
             end_tokens=self.end_tokens,
+            event=EVENT,
         )
 
     def rows(self) -> list[int]:
@@ -95,13 +98,13 @@ class Kept:
 def _kept(
     engine: Engine, sealer: Sealer, account: Account, now: datetime, end_tokens: EndTokens
 ) -> Kept:
-    accounts = SqlAccountStore(engine)
-    accounts.create(account)
+    accounts = SqlAccountStore(engine, outbox(engine))
+    accounts.create(account, event=EVENT)
     return Kept(
         engine,
         accounts,
-        SqlFactorStore(engine),
-        SqlTotpStore(engine, sealer),
+        SqlFactorStore(engine, outbox(engine)),
+        SqlTotpStore(engine, outbox(engine), sealer),
         account,
         now,
         end_tokens,
@@ -123,7 +126,7 @@ def test_the_first_factor_keeps_the_recovery_codes_and_raises_the_epoch(kept: Ke
 def test_another_factor_leaves_the_recovery_codes_alone(kept: Kept) -> None:
     account_id = kept.account.account_id
     enrolled = kept.enrol(kept.app())
-    kept.factors.spend_recovery_code(account_id, CODES[0])
+    kept.factors.spend_recovery_code(account_id, CODES[0], event=EVENT)
 
     second = kept.enrol(kept.app(enrolled.account.epoch))
 
@@ -143,18 +146,18 @@ def test_no_more_factors_of_a_type_than_are_allowed(kept: Kept) -> None:
 def test_an_app_comes_back_as_it_was_and_a_second_one_replaces_it(kept: Kept) -> None:
     first, second = kept.app(), kept.app()
     find = kept.totp.find_pending
-    kept.totp.begin(first)
+    kept.totp.begin(first, event=EVENT)
     assert find(first.account_id, first.factor_id) == first
     assert find(new_account_id(), first.factor_id) is None
 
-    kept.totp.begin(second)
+    kept.totp.begin(second, event=EVENT)
     assert find(first.account_id, first.factor_id) is None
     assert find(first.account_id, second.factor_id) == second
 
 
 def test_p_mfa_4_a_seed_is_sealed(kept: Kept) -> None:
     app = kept.app()
-    kept.totp.begin(app)
+    kept.totp.begin(app, event=EVENT)
     with read(kept.engine) as connection:
         sealed = connection.scalars(select(totp_enrolments.c.sealed_seed)).all()
     kept.enrol(app)
@@ -164,7 +167,7 @@ def test_p_mfa_4_a_seed_is_sealed(kept: Kept) -> None:
     assert len(sealed) == 2
     assert all(SEED not in one for one in sealed)
     with pytest.raises(WrongMasterKey):
-        SqlTotpStore(kept.engine, Sealer(bytes(32))).secrets(app.account_id)
+        SqlTotpStore(kept.engine, outbox(kept.engine), Sealer(bytes(32))).secrets(app.account_id)
     assert kept.totp.secrets(app.account_id) == [TotpSecret(app.factor_id, SEED, 100)]
     assert repr(SEED) not in repr((app, kept.totp.secrets(app.account_id)))
 
@@ -173,7 +176,7 @@ def test_p_mfa_1_of_fifty_uses_of_a_step_at_once_one_counts(kept: Kept) -> None:
     app, later = kept.app(), kept.now + timedelta(seconds=30)
     kept.enrol(app, step=100)
 
-    used = at_once([partial(kept.totp.use, app.factor_id, step=101, now=later)] * 50)
+    used = at_once([partial(kept.totp.use, app.factor_id, step=101, now=later, event=EVENT)] * 50)
 
     assert sorted(used, key=str) == [False] * 49 + [True]
     assert [secret.last_step for secret in kept.totp.secrets(app.account_id)] == [101]
@@ -183,7 +186,7 @@ def test_p_mfa_1_of_fifty_uses_of_a_step_at_once_one_counts(kept: Kept) -> None:
 def test_p_mfa_1_a_step_only_goes_forward(kept: Kept) -> None:
     app = kept.app()
     kept.enrol(app, step=100)
-    use = partial(kept.totp.use, now=kept.now)
+    use = partial(kept.totp.use, now=kept.now, event=EVENT)
     uses = [use(app.factor_id, step=step) for step in (100, 99, 103, 102, 103)]
     assert uses == [False, False, True, False, False]
     assert not use(new_factor_id(), step=200)
@@ -191,7 +194,8 @@ def test_p_mfa_1_a_step_only_goes_forward(kept: Kept) -> None:
 
 
 def test_p_mfa_4_of_fifty_uses_of_a_recovery_code_at_once_one_counts(kept: Kept) -> None:
-    account_id, spend = kept.account.account_id, kept.factors.spend_recovery_code
+    account_id = kept.account.account_id
+    spend = partial(kept.factors.spend_recovery_code, event=EVENT)
     kept.enrol(kept.app())
 
     spent = at_once([partial(spend, account_id, CODES[4])] * 50)
@@ -206,14 +210,17 @@ def test_p_mfa_4_a_set_of_recovery_codes_replaces_another_whole(kept: Kept) -> N
     account_id = kept.account.account_id
     epoch = kept.enrol(kept.app()).account.epoch
     sets = [[bytes([n, m]) * 16 for m in range(10)] for n in range(1, 9)]
-    replace_codes = partial(kept.factors.replace_recovery_codes, account_id, expected_epoch=epoch)
+    replace_codes = partial(
+        kept.factors.replace_recovery_codes, account_id, expected_epoch=epoch, event=EVENT
+    )
 
     outcomes = at_once([partial(replace_codes, codes) for codes in sets])
 
     assert outcomes == [None] * 8
     assert kept.factors.count_recovery_codes(account_id) == 10
     spent = [
-        [kept.factors.spend_recovery_code(account_id, code) for code in codes] for codes in sets
+        [kept.factors.spend_recovery_code(account_id, code, event=EVENT) for code in codes]
+        for codes in sets
     ]
     assert sorted(spent) == [[False] * 10] * 7 + [[True] * 10]
 
@@ -221,19 +228,21 @@ def test_p_mfa_4_a_set_of_recovery_codes_replaces_another_whole(kept: Kept) -> N
 def test_an_account_without_a_factor_gets_no_recovery_codes(kept: Kept) -> None:
     account = kept.account
     with pytest.raises(FactorNotFound):
-        kept.factors.replace_recovery_codes(account.account_id, CODES, expected_epoch=account.epoch)
+        kept.factors.replace_recovery_codes(
+            account.account_id, CODES, expected_epoch=account.epoch, event=EVENT
+        )
 
 
 def test_p_rev_4_nothing_changes_at_another_epoch_than_the_callers(kept: Kept) -> None:
     app, epoch = kept.app(), kept.account.epoch
-    kept.totp.begin(app)
+    kept.totp.begin(app, event=EVENT)
     stale = replace(kept.enrolment(app), expected_epoch=epoch - 1)
     for change in (
         lambda: kept.totp.enrol(stale, app, step=1),
-        lambda: kept.totp.begin(kept.app(epoch + 1)),
+        lambda: kept.totp.begin(kept.app(epoch + 1), event=EVENT),
         lambda: kept.remove(app, epoch=epoch + 1),
         lambda: kept.factors.replace_recovery_codes(
-            app.account_id, CODES, expected_epoch=epoch + 1
+            app.account_id, CODES, expected_epoch=epoch + 1, event=EVENT
         ),
     ):
         with pytest.raises(AccountNotFound):
@@ -243,7 +252,7 @@ def test_p_rev_4_nothing_changes_at_another_epoch_than_the_callers(kept: Kept) -
 
 def test_of_enrolments_of_one_app_at_once_one_succeeds(kept: Kept) -> None:
     app = kept.app()
-    kept.totp.begin(app)
+    kept.totp.begin(app, event=EVENT)
 
     outcomes = at_once([partial(kept.totp.enrol, kept.enrolment(app), app, step=1)] * 8)
 
@@ -271,8 +280,8 @@ def test_the_last_factor_takes_the_recovery_codes_with_it(kept: Kept) -> None:
 
 def test_a_reset_takes_everything(kept: Kept) -> None:
     account_id, epoch = kept.account.account_id, kept.enrol(kept.app()).account.epoch
-    kept.totp.begin(kept.app(epoch))
-    reset = partial(kept.factors.reset, now=kept.now, end_tokens=kept.end_tokens)
+    kept.totp.begin(kept.app(epoch), event=EVENT)
+    reset = partial(kept.factors.reset, now=kept.now, end_tokens=kept.end_tokens, event=EVENT)
 
     assert reset(account_id).epoch == epoch + 1
 
@@ -285,17 +294,19 @@ def test_a_reset_takes_everything(kept: Kept) -> None:
 
 
 def test_a_deleted_account_leaves_nothing_behind(kept: Kept) -> None:
-    kept.totp.begin(kept.app(kept.enrol(kept.app()).account.epoch))
+    kept.totp.begin(kept.app(kept.enrol(kept.app()).account.epoch), event=EVENT)
     assert kept.rows() == [1, 1, 1, 10]
 
-    kept.accounts.delete(kept.account.account_id, now=kept.now, end_tokens=kept.end_tokens)
+    kept.accounts.delete(
+        kept.account.account_id, now=kept.now, end_tokens=kept.end_tokens, event=EVENT
+    )
 
     assert kept.rows() == [0, 0, 0, 0]
 
 
 def test_apps_that_are_not_confirmed_in_time_are_forgotten(kept: Kept) -> None:
     app = kept.app()
-    kept.totp.begin(app)
+    kept.totp.begin(app, event=EVENT)
     kept.totp.purge(app.expire_time - timedelta(microseconds=1))
     assert kept.totp.find_pending(app.account_id, app.factor_id) is not None
     kept.totp.purge(app.expire_time)

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from authsvc.domain.accounts import Account, AccountChange, EndTokens
-from authsvc.domain.guessing import Counter, Failures, Guesses, nobody
+from authsvc.domain.guessing import Counter, Failures, Guesses, Settlement, nobody
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.guesses import SqlGuessStore
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 LONG = timedelta(days=30)
@@ -23,7 +24,7 @@ class Refused(Exception):
 
 @pytest.fixture(name="store")
 def _store(engine: Engine) -> SqlGuessStore:
-    return SqlGuessStore(engine)
+    return SqlGuessStore(engine, outbox(engine))
 
 
 @pytest.fixture(name="stranger")
@@ -33,7 +34,7 @@ def _stranger() -> Counter:
 
 @pytest.fixture(name="owner")
 def _owner(engine: Engine, account: Account) -> Counter:
-    SqlAccountStore(engine).create(account)
+    SqlAccountStore(engine, outbox(engine)).create(account, event=EVENT)
     return Counter(kind="password", name=NAME, subject=account.account_id)
 
 
@@ -44,16 +45,16 @@ def under(counter: Counter, name: bytes) -> Counter:
 
 def wrong(store: SqlGuessStore, counter: Counter, now: datetime, life: timedelta = LONG) -> None:
     """Count a wrong guess."""
-    store.settle(counter, lambda _: life, now=now)
+    store.settle(counter, lambda _: Settlement(life), now=now)
 
 
-def at_most(limit: int, of: Callable[[Guesses], Failures]) -> Callable[[Guesses], timedelta]:
+def at_most(limit: int, of: Callable[[Guesses], Failures]) -> Callable[[Guesses], Settlement]:
     """Judge so that no more are counted."""
 
-    def judge(guesses: Guesses) -> timedelta:
+    def judge(guesses: Guesses) -> Settlement:
         if of(guesses).count >= limit:
             raise Refused
-        return LONG
+        return Settlement(LONG)
 
     return judge
 
@@ -70,7 +71,7 @@ def test_wrong_guesses_are_counted_and_a_right_one_ends_the_row(
     known = Failures(count=3, last_time=now + timedelta(seconds=2))
     assert store.look(owner, now=now) == Guesses(by_name=known, at_subject=known)
 
-    store.settle(owner, lambda _: None, now=now)
+    store.settle(owner, lambda _: Settlement(None), now=now)
 
     assert store.look(owner, now=now).none
 
@@ -93,7 +94,7 @@ def test_p_thr_1_no_more_are_counted_under_all_names_at_once_than_is_judged(
     names = [under(owner, bytes([number]) * 32) for number in range(8)]
     outcomes = at_once([partial(store.settle, name, judge, now=now) for name in names])
 
-    assert outcomes.count(None) == 1
+    assert outcomes.count(Settlement(LONG)) == 1
     assert sum(isinstance(outcome, Refused) for outcome in outcomes) == 7
     assert store.look(owner, now=now).at_subject.count == 1
 
@@ -128,7 +129,7 @@ def test_p_thr_1_a_right_guess_forgives_no_other_account_of_a_like_name(
     wrong(store, owner, now)
     wrong(store, stranger, now)
 
-    store.settle(other, lambda _: None, now=now)
+    store.settle(other, lambda _: Settlement(None), now=now)
 
     assert store.look(owner, now=now).by_name.count == 1
     assert store.look(owner, now=now).at_subject.count == 1
@@ -162,7 +163,9 @@ def test_nothing_is_kept_about_a_deleted_account(
     wrong(store, owner, now)
     wrong(store, Counter(kind="totp", name=OTHER_NAME, subject=owner.subject), now)
 
-    SqlAccountStore(engine).delete(account.account_id, now=now, end_tokens=end_tokens)
+    SqlAccountStore(engine, outbox(engine)).delete(
+        account.account_id, now=now, end_tokens=end_tokens, event=EVENT
+    )
     wrong(store, owner, now)  # a guess that was under way
 
     with engine.connect() as connection:
@@ -181,11 +184,16 @@ def test_a_new_password_forgets_guesses_at_the_old_one_and_no_others(
     totp = Counter(kind="totp", name=OTHER_NAME, subject=owner.subject)
     wrong(store, owner, now)
     wrong(store, totp, now)
-    accounts, new_hash = SqlAccountStore(engine), AccountChange(password_hash="$argon2id$new")
+    accounts, new_hash = (
+        SqlAccountStore(engine, outbox(engine)),
+        AccountChange(password_hash="$argon2id$new"),
+    )
 
-    accounts.change(account.account_id, new_hash, now=now)  # renewed at a login: the same password
+    accounts.change(
+        account.account_id, new_hash, now=now, event=EVENT
+    )  # renewed at a login: the same password
     assert store.look(owner, now=now).by_name.count == 1
-    accounts.change(account.account_id, new_hash, now=now, end_tokens=end_tokens)
+    accounts.change(account.account_id, new_hash, now=now, end_tokens=end_tokens, event=EVENT)
 
     assert store.look(owner, now=now).none
     assert store.look(totp, now=now).by_name.count == 1

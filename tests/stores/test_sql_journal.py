@@ -13,12 +13,13 @@ from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.schema import revocations
 from authsvc.stores.sql.transactions import read
 from authsvc.verify.revocations import RevocationKind
+from tests.stores.outbox import outbox
 from tests.stores.races import at_once
 
 
 @pytest.fixture(name="journal")
 def _journal(engine: Engine) -> SqlRevocationJournal:
-    return SqlRevocationJournal(engine)
+    return SqlRevocationJournal(engine, outbox(engine))
 
 
 def _append(
@@ -30,6 +31,7 @@ def _append(
         reason="logged out 👋",
         now=now,
         remember_until=now + timedelta(hours=hours),
+        events=[],
     )
 
 

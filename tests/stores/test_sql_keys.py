@@ -21,6 +21,7 @@ from authsvc.stores.sql.sealing import SealBroken, Sealer, WrongMasterKey
 from authsvc.stores.sql.settings import SqlSettings
 from authsvc.stores.sql.transactions import write
 from authsvc.verify.revocations import RevocationKind
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 PRIVATE_KEY = b"the private key of a test, in clear" * 60
@@ -28,7 +29,7 @@ PRIVATE_KEY = b"the private key of a test, in clear" * 60
 
 @pytest.fixture(name="store")
 def _store(engine: Engine, sealer: Sealer) -> SqlKeyStore:
-    return SqlKeyStore(engine, sealer)
+    return SqlKeyStore(engine, outbox(engine), sealer)
 
 
 @pytest.fixture(name="settings")
@@ -59,8 +60,8 @@ def test_keys_come_back_as_they_were_oldest_first(
     store: SqlKeyStore, key: SigningKey, successor: SigningKey
 ) -> None:
     assert store.list() == []
-    assert store.add(key, newest=None)
-    assert store.add(successor, newest=key.key_id)
+    assert store.add(key, newest=None, event=EVENT)
+    assert store.add(successor, newest=key.key_id, event=EVENT)
 
     assert store.list() == [key, successor]
 
@@ -68,9 +69,9 @@ def test_keys_come_back_as_they_were_oldest_first(
 def test_a_key_is_added_only_after_the_newest(
     store: SqlKeyStore, key: SigningKey, successor: SigningKey
 ) -> None:
-    assert not store.add(key, newest=successor.key_id)
-    assert store.add(key, newest=None)
-    assert not store.add(successor, newest=None)
+    assert not store.add(key, newest=successor.key_id, event=EVENT)
+    assert store.add(key, newest=None, event=EVENT)
+    assert not store.add(successor, newest=None, event=EVENT)
 
     assert store.list() == [key]
 
@@ -79,7 +80,7 @@ def test_a_key_is_added_only_after_the_newest(
 def test_one_of_eight_additions_wins(store: SqlKeyStore, key: SigningKey, *, first: bool) -> None:
     newest = None if first else key.key_id
     if newest:
-        store.add(key, newest=None)
+        store.add(key, newest=None, event=EVENT)
     rivals = [
         replace(
             key,
@@ -89,7 +90,7 @@ def test_one_of_eight_additions_wins(store: SqlKeyStore, key: SigningKey, *, fir
         for number in range(1, 9)
     ]
 
-    outcomes = at_once([partial(store.add, rival, newest=newest) for rival in rivals])
+    outcomes = at_once([partial(store.add, rival, newest=newest, event=EVENT) for rival in rivals])
 
     assert sorted(outcomes, key=repr) == [False] * 7 + [True]
 
@@ -97,26 +98,26 @@ def test_one_of_eight_additions_wins(store: SqlKeyStore, key: SigningKey, *, fir
 def test_p_key_3_a_revocation_marks_journals_and_changes_the_fence(
     store: SqlKeyStore, settings: SqlSettings, engine: Engine, key: SigningKey, now: datetime
 ) -> None:
-    store.add(key, newest=None)
+    store.add(key, newest=None, event=EVENT)
     fence = settings.current()
     later = now + timedelta(hours=1)
 
-    first = store.revoke(key.key_id, reason="leaked", now=now, remember_until=later)
+    first = store.revoke(key.key_id, reason="leaked", now=now, remember_until=later, event=EVENT)
     second_fence = settings.current()
-    second = store.revoke(key.key_id, reason="leaked", now=later, remember_until=later)
+    second = store.revoke(key.key_id, reason="leaked", now=later, remember_until=later, event=EVENT)
 
     assert store.list() == [replace(key, revoke_time=now)]
     assert (first.kind, first.subject) == (RevocationKind.KEY, key.key_id)
-    assert list(SqlRevocationJournal(engine).live(now)) == [[first, second]]
+    assert list(SqlRevocationJournal(engine, outbox(engine)).live(now)) == [[first, second]]
     assert len({fence, second_fence, settings.current()}) == 3
 
 
 def test_revoking_a_key_makes_the_fence_if_there_is_none(
     store: SqlKeyStore, settings: SqlSettings, key: SigningKey, now: datetime
 ) -> None:
-    store.add(key, newest=None)
+    store.add(key, newest=None, event=EVENT)
 
-    store.revoke(key.key_id, reason="leaked", now=now, remember_until=now)
+    store.revoke(key.key_id, reason="leaked", now=now, remember_until=now, event=EVENT)
 
     assert len(settings.current()) == 16
 
@@ -127,15 +128,15 @@ def test_revoking_an_unknown_key_changes_nothing(
     fence = settings.current()
 
     with pytest.raises(KeyNotFound):
-        store.revoke(KeyId("B" * 43), reason="leaked", now=now, remember_until=now)
+        store.revoke(KeyId("B" * 43), reason="leaked", now=now, remember_until=now, event=EVENT)
 
     assert settings.current() == fence
-    assert SqlRevocationJournal(engine).head() == 0
+    assert SqlRevocationJournal(engine, outbox(engine)).head() == 0
 
 
 def test_removed_keys_are_gone(store: SqlKeyStore, key: SigningKey, successor: SigningKey) -> None:
-    store.add(key, newest=None)
-    store.add(successor, newest=key.key_id)
+    store.add(key, newest=None, event=EVENT)
+    store.add(successor, newest=key.key_id, event=EVENT)
 
     store.remove([key.key_id, KeyId("unknown")])
     store.remove([])
@@ -146,7 +147,7 @@ def test_removed_keys_are_gone(store: SqlKeyStore, key: SigningKey, successor: S
 def test_a_sealed_key_that_is_moved_to_another_row_does_not_open(
     store: SqlKeyStore, engine: Engine, key: SigningKey
 ) -> None:
-    store.add(key, newest=None)
+    store.add(key, newest=None, event=EVENT)
     write(engine, lambda c: c.execute(update(signing_keys).values(key_id="B" * 43)))
 
     with pytest.raises(SealBroken):
@@ -154,10 +155,10 @@ def test_a_sealed_key_that_is_moved_to_another_row_does_not_open(
 
 
 def test_another_master_key_is_told(engine: Engine, store: SqlKeyStore, key: SigningKey) -> None:
-    store.add(key, newest=None)
+    store.add(key, newest=None, event=EVENT)
 
     with pytest.raises(WrongMasterKey):
-        SqlKeyStore(engine, Sealer(b"\x01" * 32)).list()
+        SqlKeyStore(engine, outbox(engine), Sealer(b"\x01" * 32)).list()
 
 
 def test_all_processes_get_the_same_fence_and_secret(
@@ -195,7 +196,7 @@ def test_no_secret_stands_in_the_files_in_clear_and_nobody_else_may_read_them(
     file: tuple[Path, Engine], sealer: Sealer, key: SigningKey
 ) -> None:
     folder, engine = file
-    SqlKeyStore(engine, sealer).add(key, newest=None)
+    SqlKeyStore(engine, outbox(engine), sealer).add(key, newest=None, event=EVENT)
     secret = SqlSettings(engine, sealer).secret("refresh", 32)
 
     files = [path for path in folder.iterdir() if path.is_file()]

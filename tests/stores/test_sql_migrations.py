@@ -25,6 +25,7 @@ from authsvc.stores.sql.migrate import HEAD, is_current, upgrade
 from authsvc.stores.sql.schema import metadata
 from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.stores.sql.transactions import ping
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 
@@ -63,9 +64,9 @@ def test_p_dur_3_a_downgrade_and_an_upgrade_give_the_schema_again(
 def test_p_pw_3_accounts_that_were_there_before_get_their_looks(
     engine: Engine, config: Config, account: Account
 ) -> None:
-    store, names = SqlAccountStore(engine), ("Modern", "modem", "0ther")
+    store, names = SqlAccountStore(engine, outbox(engine)), ("Modern", "modem", "0ther")
     for name in names:
-        store.create(replace(account, account_id=new_account_id(), username=name))
+        store.create(replace(account, account_id=new_account_id(), username=name), event=EVENT)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0001")
@@ -95,7 +96,7 @@ def test_p_dur_3_services_of_before_go_on_with_what_they_could(
 
     upgrade(engine)
 
-    store = SqlServiceAccountStore(engine)
+    store = SqlServiceAccountStore(engine, outbox(engine))
     accounts = store.list(after=None, limit=10)
     keys = [key for account in accounts for key in store.list_keys(account.name)]
     assert [account.name for account in accounts] == ["audit", "billing"]

@@ -23,6 +23,7 @@ from authsvc.errors import AccountNotFound, InvalidCode, TooManyAttempts
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.one_time_codes import SqlOneTimeCodeStore
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 LIMIT = GuessLimit(guesses=3, window=timedelta(hours=1))
@@ -35,12 +36,12 @@ def h(text: str) -> bytes:
 
 @pytest.fixture(name="store")
 def _store(engine: Engine) -> SqlOneTimeCodeStore:
-    return SqlOneTimeCodeStore(engine)
+    return SqlOneTimeCodeStore(engine, outbox(engine))
 
 
 @pytest.fixture(name="accounts")
 def _accounts(engine: Engine) -> SqlAccountStore:
-    return SqlAccountStore(engine)
+    return SqlAccountStore(engine, outbox(engine))
 
 
 @pytest.fixture(name="code")
@@ -63,7 +64,7 @@ def guess(store: SqlOneTimeCodeStore, code: str, now: datetime) -> KeptCode | No
 def test_a_code_comes_back_as_it_was_until_it_ends(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
-    store.keep(code, now=now, limit=LIMIT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
 
     for _ in range(2):  # to be given is not to be used up
         assert guess(store, "code", now) == code
@@ -79,8 +80,8 @@ def test_the_newest_code_of_a_holder_takes_the_place_of_the_others(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
     newest = replace(code, code_hash=h("newest"), expire_time=now + 20 * MINUTE)
-    store.keep(code, now=now, limit=LIMIT)
-    store.keep(newest, now=now, limit=LIMIT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
+    store.keep(newest, now=now, limit=LIMIT, event=EVENT)
 
     assert guess(store, "code", now) is None
     assert store.find(code.code_hash, now=now) is None
@@ -92,7 +93,9 @@ def test_of_racing_codes_of_a_new_holder_one_is_kept(
 ) -> None:
     codes = [replace(code, code_hash=h(str(number))) for number in range(8)]
 
-    outcomes = at_once([partial(store.keep, code, now=now, limit=LIMIT) for code in codes])
+    outcomes = at_once(
+        [partial(store.keep, code, now=now, limit=LIMIT, event=EVENT) for code in codes]
+    )
 
     assert outcomes == [None] * 8
     assert len([code for code in codes if store.find(code.code_hash, now=now)]) == 1
@@ -101,7 +104,7 @@ def test_of_racing_codes_of_a_new_holder_one_is_kept(
 def test_p_thr_1_the_last_wrong_guess_voids_the_code_and_no_new_one_can_be_guessed_at(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
-    store.keep(code, now=now, limit=LIMIT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
     for number in range(LIMIT.guesses - 1):
         assert guess(store, f"wrong {number}", now + MINUTE) is None
     assert guess(store, "code", now + MINUTE) == code
@@ -110,10 +113,10 @@ def test_p_thr_1_the_last_wrong_guess_voids_the_code_and_no_new_one_can_be_guess
 
     assert guess(store, "code", now + 2 * MINUTE) is None
     with pytest.raises(TooManyAttempts) as refused:
-        store.keep(code, now=now + 2 * MINUTE, limit=LIMIT)
+        store.keep(code, now=now + 2 * MINUTE, limit=LIMIT, event=EVENT)
     assert refused.value.retry_after == LIMIT.window - MINUTE  # it began with the first
     later = now + MINUTE + LIMIT.window
-    store.keep(replace(code, expire_time=later + MINUTE), now=later, limit=LIMIT)
+    store.keep(replace(code, expire_time=later + MINUTE), now=later, limit=LIMIT, event=EVENT)
     for number in range(LIMIT.guesses):
         assert guess(store, "code", later) is not None
         assert guess(store, f"wrong {number}", later) is None
@@ -124,7 +127,7 @@ def test_p_thr_1_a_new_code_brings_no_new_guesses(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
     for number in range(LIMIT.guesses):
-        store.keep(code, now=now, limit=LIMIT)
+        store.keep(code, now=now, limit=LIMIT, event=EVENT)
         assert guess(store, f"wrong {number}", now) is None
 
     assert guess(store, "code", now) is None
@@ -133,7 +136,7 @@ def test_p_thr_1_a_new_code_brings_no_new_guesses(
 def test_p_thr_1_racing_guesses_are_counted_exactly(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
-    store.keep(code, now=now, limit=LIMIT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
     at_once([partial(guess, store, f"wrong {n}", now) for n in range(LIMIT.guesses - 1)])
     assert guess(store, "code", now) == code
 
@@ -145,12 +148,12 @@ def test_p_thr_1_racing_guesses_are_counted_exactly(
 def test_what_cannot_be_guessed_is_not_harmed_by_guesses_nor_refused_for_them(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
-    store.keep(code, now=now, limit=LIMIT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
     for number in range(LIMIT.guesses):
         guess(store, f"wrong {number}", now)
     link = replace(code, code_hash=h("link"), is_guessable=False)
 
-    store.keep(link, now=now, limit=LIMIT)
+    store.keep(link, now=now, limit=LIMIT, event=EVENT)
     for guessed in ("link", "wrong", "wrong", "wrong"):
         assert guess(store, guessed, now) is None
 
@@ -162,7 +165,7 @@ def test_a_guess_at_the_codes_of_several_holders_is_counted_on_all_or_on_none(
 ) -> None:
     other = replace(code, holder=h("other"), code_hash=h("other's"))
     for kept in (code, other):
-        store.keep(kept, now=now, limit=LIMIT)
+        store.keep(kept, now=now, limit=LIMIT, event=EVENT)
     both = {h("holder"): h("wrong"), h("other"): h("other's")}
 
     for _ in range(LIMIT.guesses):
@@ -178,11 +181,12 @@ def test_a_guess_at_the_codes_of_several_holders_is_counted_on_all_or_on_none(
 def test_what_has_ended_is_forgotten_and_nothing_else(
     store: SqlOneTimeCodeStore, code: KeptCode, now: datetime
 ) -> None:
-    store.keep(code, now=now, limit=LIMIT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
     store.keep(
         replace(code, holder=h("other"), code_hash=h("other"), expire_time=now + 30 * MINUTE),
         now=now,
         limit=LIMIT,
+        event=EVENT,
     )
 
     assert store.purge(code.expire_time) == 0
@@ -198,14 +202,15 @@ def test_a_code_is_used_up_by_one_of_racing_changes(
     code: KeptCode,
     now: datetime,
 ) -> None:
-    accounts.create(account)
-    store.keep(code, now=now, limit=LIMIT)
+    accounts.create(account, event=EVENT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
     use = partial(
         accounts.change,
         account.account_id,
         AccountChange(verified=AddressKind.EMAIL),
         now=now,
         code_hash=code.code_hash,
+        event=EVENT,
     )
 
     outcomes = at_once([use] * 8)
@@ -219,11 +224,14 @@ def test_a_code_is_used_up_by_one_of_racing_changes(
 def test_a_change_that_its_code_does_not_allow_is_not_made_and_uses_nothing_up(
     engine: Engine, account: Account, code: KeptCode, now: datetime, reason: str
 ) -> None:
-    store, accounts = SqlOneTimeCodeStore(engine), SqlAccountStore(engine)
+    store, accounts = (
+        SqlOneTimeCodeStore(engine, outbox(engine)),
+        SqlAccountStore(engine, outbox(engine)),
+    )
     other = replace(account, account_id=new_account_id(), username="other", email=None)
-    accounts.create(account)
-    accounts.create(other)
-    store.keep(code, now=now, limit=LIMIT)
+    accounts.create(account, event=EVENT)
+    accounts.create(other, event=EVENT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
 
     with pytest.raises((InvalidCode, AccountNotFound)):
         accounts.change(
@@ -233,11 +241,12 @@ def test_a_change_that_its_code_does_not_allow_is_not_made_and_uses_nothing_up(
             end_tokens=EndTokens(reason="", remember_until=now),
             expected_epoch=account.epoch + (reason == "epoch"),
             code_hash=h("wrong") if reason == "wrong" else code.code_hash,
+            event=EVENT,
         )
 
     assert accounts.find(account.account_id) == account
     assert accounts.find(other.account_id) == other
-    assert SqlRevocationJournal(engine).head() == 0
+    assert SqlRevocationJournal(engine, outbox(engine)).head() == 0
     assert guess(store, "code", now) == code
 
 
@@ -258,7 +267,7 @@ def test_an_address_is_verified_by_one_of_racing_accounts(
         for number in range(4)
     ]
     for rival in rivals:
-        accounts.create(rival)
+        accounts.create(rival, event=EVENT)
     for kind in AddressKind:
         uses = []
         for rival in rivals:
@@ -266,7 +275,7 @@ def test_an_address_is_verified_by_one_of_racing_accounts(
             theirs = replace(
                 code, account_id=rival.account_id, holder=h(name), code_hash=h(f"code {name}")
             )
-            store.keep(theirs, now=now, limit=LIMIT)
+            store.keep(theirs, now=now, limit=LIMIT, event=EVENT)
             change = AccountChange(verified=kind)
             uses.append(
                 partial(
@@ -275,6 +284,7 @@ def test_an_address_is_verified_by_one_of_racing_accounts(
                     change,
                     now=now,
                     code_hash=theirs.code_hash,
+                    event=EVENT,
                 )
             )
 
@@ -296,12 +306,12 @@ def test_only_a_verified_address_finds_an_account_by_it(
 ) -> None:
     email = Address(AddressKind.EMAIL, "ALICE@example.com")
     number = Address(AddressKind.PHONE_NUMBER, "+4915112345678")
-    accounts.create(replace(account, phone_number=number.text))
+    accounts.create(replace(account, phone_number=number.text), event=EVENT)
 
     assert accounts.find_addressee(email) is None
     assert accounts.find_addressee(number) is None
     for kind in AddressKind:
-        accounts.change(account.account_id, AccountChange(verified=kind), now=now)
+        accounts.change(account.account_id, AccountChange(verified=kind), now=now, event=EVENT)
     for address, named in ((email, "Alice@Example.com"), (number, number.text)):
         assert accounts.find_addressee(address) == Addressee(
             account_id=account.account_id,
@@ -317,7 +327,7 @@ def test_a_named_account_is_found_with_its_address_of_the_kind_verified_or_not(
     accounts: SqlAccountStore, account: Account
 ) -> None:
     closed = replace(account, state=AccountState.DISABLED, password_hash=None)
-    accounts.create(closed)
+    accounts.create(closed, event=EVENT)
     other = Address(AddressKind.EMAIL, "other@example.com")
 
     found = accounts.find_addressee(other, account_id=account.account_id)
@@ -342,14 +352,17 @@ def test_a_named_account_is_found_with_its_address_of_the_kind_verified_or_not(
 def test_another_address_is_not_verified_frees_the_old_one_and_voids_codes(
     engine: Engine, account: Account, code: KeptCode, now: datetime, change: AccountChange
 ) -> None:
-    store, accounts = SqlOneTimeCodeStore(engine), SqlAccountStore(engine)
+    store, accounts = (
+        SqlOneTimeCodeStore(engine, outbox(engine)),
+        SqlAccountStore(engine, outbox(engine)),
+    )
     held = replace(
         account, email_verified=True, phone_number="+4915112345678", phone_number_verified=True
     )
-    accounts.create(held)
-    store.keep(code, now=now, limit=LIMIT)
+    accounts.create(held, event=EVENT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
 
-    changed, _ = accounts.change(account.account_id, change, now=now)
+    changed, _ = accounts.change(account.account_id, change, now=now, event=EVENT)
 
     assert len(changed.verified_addresses()) == 1
     assert guess(store, "code", now) is None
@@ -361,7 +374,7 @@ def test_another_address_is_not_verified_frees_the_old_one_and_voids_codes(
         heir = replace(heir, phone_number=None, phone_number_verified=False)
     else:
         heir = replace(heir, email=None, email_verified=False)
-    accounts.create(heir)
+    accounts.create(heir, event=EVENT)
 
 
 def test_a_change_of_anything_else_leaves_addresses_and_codes_alone(
@@ -374,13 +387,13 @@ def test_a_change_of_anything_else_leaves_addresses_and_codes_alone(
     held = replace(
         account, email_verified=True, phone_number="+4915112345678", phone_number_verified=True
     )
-    accounts.create(held)
-    store.keep(code, now=now, limit=LIMIT)
+    accounts.create(held, event=EVENT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
     change = AccountChange(
         username="Bob", email="alice@EXAMPLE.com", phone_number="+4915112345678", roles=()
     )
 
-    changed, _ = accounts.change(account.account_id, change, now=now)
+    changed, _ = accounts.change(account.account_id, change, now=now, event=EVENT)
 
     assert len(changed.verified_addresses()) == 2
     assert guess(store, "code", now) == code
@@ -389,10 +402,13 @@ def test_a_change_of_anything_else_leaves_addresses_and_codes_alone(
 def test_the_codes_of_a_deleted_account_are_deleted_with_it(
     engine: Engine, account: Account, code: KeptCode, now: datetime, end_tokens: EndTokens
 ) -> None:
-    store, accounts = SqlOneTimeCodeStore(engine), SqlAccountStore(engine)
-    accounts.create(account)
-    store.keep(code, now=now, limit=LIMIT)
+    store, accounts = (
+        SqlOneTimeCodeStore(engine, outbox(engine)),
+        SqlAccountStore(engine, outbox(engine)),
+    )
+    accounts.create(account, event=EVENT)
+    store.keep(code, now=now, limit=LIMIT, event=EVENT)
 
-    accounts.delete(account.account_id, now=now, end_tokens=end_tokens)
+    accounts.delete(account.account_id, now=now, end_tokens=end_tokens, event=EVENT)
 
     assert store.find(code.code_hash, now=now) is None

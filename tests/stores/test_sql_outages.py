@@ -20,6 +20,7 @@ from authsvc.stores.sql.migrate import upgrade
 from authsvc.stores.sql.transactions import ping, write
 from authsvc.verify.revocations import RevocationKind
 from tests.servers.sql import Server
+from tests.stores.outbox import outbox
 
 _LIMIT_SECONDS = 5.0
 
@@ -29,14 +30,16 @@ from datetime import UTC, datetime, timedelta
 from authsvc.verify.revocations import RevocationKind
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
+from tests.stores.outbox import outbox
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
-journal = SqlRevocationJournal(connect(sys.argv[1]))
+engine = connect(sys.argv[1])
+journal = SqlRevocationJournal(engine, outbox(engine))
 now = datetime.now(UTC)
 while True:
     subject = os.urandom(8).hex()
     journal.append(RevocationKind.TOKEN, [subject], reason="", now=now,
-                   remember_until=now + timedelta(days=1))
+                   remember_until=now + timedelta(days=1), events=[])
     print(subject, flush=True)
 """
 
@@ -52,8 +55,8 @@ def _unavailable() -> Iterator[pytest.ExceptionInfo[StoreUnavailable]]:
 
 
 def _append(engine: Engine, now: datetime) -> None:
-    journal = SqlRevocationJournal(engine)
-    journal.append(RevocationKind.TOKEN, ["jti"], reason="", now=now, remember_until=now)
+    journal = SqlRevocationJournal(engine, outbox(engine))
+    journal.append(RevocationKind.TOKEN, ["jti"], reason="", now=now, remember_until=now, events=[])
 
 
 # PyMySQL leaves the socket of a failed handshake to the garbage collector.
@@ -142,7 +145,7 @@ def _file(tmp_path: Path) -> Path:
 
 def test_a_full_disk_is_unavailable_and_leaves_nothing_half(file: Path, now: datetime) -> None:
     engine = connect(f"sqlite:///{file}")
-    journal = SqlRevocationJournal(engine)
+    journal = SqlRevocationJournal(engine, outbox(engine))
 
     def append_too_much(connection: Connection) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()

@@ -19,6 +19,7 @@ from authsvc.errors import AccountNotFound, FactorLimitReached, InvalidFactor
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.factors import SqlFactorStore
 from authsvc.stores.sql.passkeys import SqlPasskeyStore
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 Keep = Callable[..., Passkey]
@@ -47,8 +48,8 @@ def passkey_of(enrolment: Enrolment, **fields: Any) -> Passkey:
 @pytest.fixture(name="enrolment")
 def _enrolment(engine: Engine, account: Account, now: datetime, end_tokens: EndTokens) -> Enrol:
     """Makes enrolments of one account, each later than the one before."""
-    accounts = SqlAccountStore(engine)
-    accounts.create(account)
+    accounts = SqlAccountStore(engine, outbox(engine))
+    accounts.create(account, event=EVENT)
     seconds = itertools.count()
 
     def enrolment(**fields: Any) -> Enrolment:
@@ -64,6 +65,7 @@ def _enrolment(engine: Engine, account: Account, now: datetime, end_tokens: EndT
         given = {
             "factor": factor,
             "limit": 7,
+            "event": EVENT,
             "recovery_code_hashes": [secrets.token_bytes(32)],
             "expected_epoch": present.epoch,
             "end_tokens": end_tokens,
@@ -76,7 +78,7 @@ def _enrolment(engine: Engine, account: Account, now: datetime, end_tokens: EndT
 
 @pytest.fixture(name="passkeys")
 def _passkeys(engine: Engine) -> SqlPasskeyStore:
-    return SqlPasskeyStore(engine)
+    return SqlPasskeyStore(engine, outbox(engine))
 
 
 @pytest.fixture(name="keep")
@@ -120,7 +122,7 @@ def test_a_count_goes_forward_only(
     passkey = keep(sign_count=kept)
     accepted = said > kept or said == kept == 0
 
-    answer = passkeys.use(passkey.factor_id, sign_count=said, backed_up=True, now=now)
+    answer = passkeys.use(passkey.factor_id, sign_count=said, backed_up=True, now=now, event=EVENT)
 
     after = replace(passkey, sign_count=said, backed_up=True)
     assert answer is accepted
@@ -132,30 +134,32 @@ def test_a_passkey_that_does_not_count_may_be_used_twice_in_one_moment(
 ) -> None:
     passkey = keep()
     for _ in range(2):
-        assert passkeys.use(passkey.factor_id, sign_count=0, backed_up=False, now=now)
+        assert passkeys.use(passkey.factor_id, sign_count=0, backed_up=False, now=now, event=EVENT)
 
 
 def test_of_many_uses_with_one_count_one_is_noted(
     passkeys: SqlPasskeyStore, keep: Keep, now: datetime
 ) -> None:
     passkey = keep(sign_count=3)
-    use = partial(passkeys.use, passkey.factor_id, sign_count=4, backed_up=False, now=now)
+    use = partial(
+        passkeys.use, passkey.factor_id, sign_count=4, backed_up=False, now=now, event=EVENT
+    )
 
     assert sorted(map(str, at_once([use] * 8))) == ["False"] * 7 + ["True"]
 
 
 def test_an_unknown_passkey_is_not_used(passkeys: SqlPasskeyStore, now: datetime) -> None:
-    assert not passkeys.use(new_factor_id(), sign_count=1, backed_up=False, now=now)
+    assert not passkeys.use(new_factor_id(), sign_count=1, backed_up=False, now=now, event=EVENT)
 
 
 def test_a_use_is_noted_where_factors_are_listed(
     engine: Engine, passkeys: SqlPasskeyStore, keep: Keep, now: datetime
 ) -> None:
-    passkey, factors = keep(sign_count=1), SqlFactorStore(engine)
+    passkey, factors = keep(sign_count=1), SqlFactorStore(engine, outbox(engine))
     assert [one.last_use_time for one in factors.list(passkey.account_id)] == [None]
-    assert not passkeys.use(passkey.factor_id, sign_count=1, backed_up=False, now=now)
+    assert not passkeys.use(passkey.factor_id, sign_count=1, backed_up=False, now=now, event=EVENT)
     assert [one.last_use_time for one in factors.list(passkey.account_id)] == [None]
-    assert passkeys.use(passkey.factor_id, sign_count=2, backed_up=False, now=now)
+    assert passkeys.use(passkey.factor_id, sign_count=2, backed_up=False, now=now, event=EVENT)
     assert [one.last_use_time for one in factors.list(passkey.account_id)] == [now]
 
 
@@ -166,18 +170,18 @@ def test_a_credential_is_enrolled_once_whosoever_it_is(
     first = passkey_of(wanted)
     passkeys.enrol(wanted, first)
     other = replace(account, account_id=new_account_id(), username="bob", email=None)
-    SqlAccountStore(engine).create(other)
+    SqlAccountStore(engine, outbox(engine)).create(other, event=EVENT)
     for owner, epoch in ((account.account_id, account.epoch + 1), (other.account_id, other.epoch)):
         factor = replace(wanted.factor, factor_id=new_factor_id(), account_id=owner)
         again = enrolment(factor=factor, expected_epoch=epoch)
         with pytest.raises(InvalidFactor):
             passkeys.enrol(again, passkey_of(again, credential_id=first.credential_id))
-        found = SqlAccountStore(engine).find(owner)
+        found = SqlAccountStore(engine, outbox(engine)).find(owner)
         assert found is not None
         assert found.epoch == epoch
     assert passkeys.find(first.credential_id) == first
     assert passkeys.list(other.account_id) == []
-    assert SqlFactorStore(engine).list(other.account_id) == []
+    assert SqlFactorStore(engine, outbox(engine)).list(other.account_id) == []
 
 
 def test_of_many_enrolments_at_one_epoch_one_counts(
@@ -204,19 +208,20 @@ def test_a_factor_takes_its_passkey_with_it(
     engine: Engine, passkeys: SqlPasskeyStore, keep: Keep, now: datetime, end_tokens: EndTokens
 ) -> None:
     first, second, third = keep(), keep(), keep()
-    account = SqlAccountStore(engine).find(first.account_id)
+    account = SqlAccountStore(engine, outbox(engine)).find(first.account_id)
     assert account is not None
-    factors = SqlFactorStore(engine)
+    factors = SqlFactorStore(engine, outbox(engine))
     factors.remove(
         account.account_id,
         second.factor_id,
         now=now,
         expected_epoch=account.epoch,
         end_tokens=end_tokens,
+        event=EVENT,
     )
     assert passkeys.list(account.account_id) == [first, third]
     assert passkeys.find(second.credential_id) is None
-    factors.reset(account.account_id, now=now, end_tokens=end_tokens)
+    factors.reset(account.account_id, now=now, end_tokens=end_tokens, event=EVENT)
     assert passkeys.list(account.account_id) == []
     assert passkeys.find(first.credential_id) is None
 
@@ -225,5 +230,7 @@ def test_an_account_takes_its_passkeys_with_it(
     engine: Engine, passkeys: SqlPasskeyStore, keep: Keep, now: datetime, end_tokens: EndTokens
 ) -> None:
     passkey = keep()
-    SqlAccountStore(engine).delete(passkey.account_id, now=now, end_tokens=end_tokens)
+    SqlAccountStore(engine, outbox(engine)).delete(
+        passkey.account_id, now=now, end_tokens=end_tokens, event=EVENT
+    )
     assert passkeys.find(passkey.credential_id) is None

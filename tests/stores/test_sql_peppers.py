@@ -10,6 +10,7 @@ from authsvc.domain.accounts import Account
 from authsvc.domain.identifiers import new_account_id
 from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.peppers import SqlPeppers
+from tests.stores.outbox import EVENT, outbox
 from tests.stores.races import at_once
 
 KEYS = {"k_1": b"a" * 32, "kx1": b"b" * 32}
@@ -24,7 +25,7 @@ def _peppers(engine: Engine) -> SqlPeppers:
 def _peppered(engine: Engine, account: Account) -> Account:
     stored = f"$hmac-sha256$keyid=k_1{account.password_hash}"
     peppered = replace(account, account_id=new_account_id(), password_hash=stored)
-    SqlAccountStore(engine).create(peppered)
+    SqlAccountStore(engine, outbox(engine)).create(peppered, event=EVENT)
     return peppered
 
 

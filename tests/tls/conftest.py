@@ -13,6 +13,7 @@ from cryptography import x509
 from tests.callers import key_of, service_account
 from tests.service import Service, running
 from tests.stores.hot.servers import valkey
+from tests.stores.outbox import EVENT
 from tests.tls.certificates import Authority, Pair
 from tests.transport.calls import outcome, send, service_accounts
 
@@ -32,8 +33,8 @@ class Mutual:
         account = service_account(now=now, certificate_names=names, **fields)
         text, key = key_of(account, now=now)
         with service_accounts(self.service) as store:
-            store.create(account)
-            store.add_key(key)
+            store.create(account, event=EVENT)
+            store.add_key(key, event=EVENT)
         return text
 
     @contextmanager

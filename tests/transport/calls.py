@@ -23,6 +23,7 @@ from authsvc.stores.sql.service_accounts import SqlServiceAccountStore
 from authsvc.transport.server import SERVICES
 from tests.callers import key_of, service_account
 from tests.service import PASSWORD, Service
+from tests.stores.outbox import EVENT, outbox
 
 NO_ACCOUNT = "acc_" + "0" * 32
 NO_SESSION = "A" * 22
@@ -136,7 +137,7 @@ def service_accounts(service: Service) -> Iterator[SqlServiceAccountStore]:
     """The store of the calling services, behind the service's back."""
     engine = connect(service.app.config.sql_url())
     try:
-        yield SqlServiceAccountStore(engine)
+        yield SqlServiceAccountStore(engine, outbox(engine))
     finally:
         engine.dispose()
 
@@ -153,8 +154,8 @@ def issue_api_key(
     account = service_account(now=now, scopes=scopes, state=state, **fields)
     text, key = key_of(account, now=now, expire_time=now + life if life is not None else None)
     with service_accounts(service) as store:
-        store.create(account)
-        store.add_key(key)
+        store.create(account, event=EVENT)
+        store.add_key(key, event=EVENT)
     return text, key.key_id
 
 

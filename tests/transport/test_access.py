@@ -98,6 +98,7 @@ ADMITTED = {
     "CompletePasswordReset": "INVALID_CODE",
     "CompleteVerification": "INVALID_CODE",
     "VerifyToken": "TOKEN_INACTIVE",
+    "ExchangeToken": "TOKEN_INACTIVE",
     "GetAccount": "ACCOUNT_NOT_FOUND",
     "CreateAccount": "PASSWORD_REJECTED",
     "UpdateAccount": "ACCOUNT_NOT_FOUND",

@@ -25,6 +25,7 @@ from authsvc.stores.sql.engine import connect
 from tests.promises.asking import metrics
 from tests.service import PASSWORD, Service, bearer, reason, running
 from tests.stores.hot.servers import Server
+from tests.stores.outbox import outbox
 from tests.transport.calls import attempt, outcome, refusal_of, refused
 
 WINDOW = timedelta(minutes=5)
@@ -34,7 +35,7 @@ LIMIT = 10
 def stored_hash(service: Service, identifier: str) -> str:
     """The password hash in SQL."""
     engine = connect(service.app.config.sql_url())
-    account = SqlAccountStore(engine).find_by_identifier(identifier)
+    account = SqlAccountStore(engine, outbox(engine)).find_by_identifier(identifier)
     engine.dispose()
     assert account is not None
     assert account.password_hash is not None

@@ -15,6 +15,7 @@ from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.verify.revocations import RevocationKind
 from tests.porch.processes import eventually
 from tests.service import Service
+from tests.stores.outbox import outbox
 
 
 class Revoking:
@@ -52,6 +53,7 @@ class Revoking:
             reason="test",
             now=now,
             remember_until=now + timedelta(hours=1),
+            events=[],
         )
 
 
@@ -60,7 +62,7 @@ def revoking(service: Service) -> Iterator[Revoking]:
     """Revoke in the stores of a service."""
     engine = connect(service.app.config.sql_url())
     try:
-        yield Revoking(service, SqlRevocationJournal(engine))
+        yield Revoking(service, SqlRevocationJournal(engine, outbox(engine)))
     finally:
         engine.dispose()
 

@@ -10,8 +10,9 @@ from authsvc.domain.account_import import ImportedAccount
 from authsvc.domain.identifiers import AccountId
 from authsvc.stores.sql.account_rows import account_values
 from authsvc.stores.sql.hash_kinds import announce_within
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import accounts
-from authsvc.stores.sql.transactions import read, write_what_is_missing
+from authsvc.stores.sql.transactions import read
 
 _UNIQUE = ("username_key", "verified_email_key")
 """What no two accounts may have, beside what nothing imported has or what is random."""
@@ -20,8 +21,9 @@ _UNIQUE = ("username_key", "verified_email_key")
 class SqlAccountImportStore:
     """An `AccountImportStore`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
     def find_imported(self, digests: Sequence[bytes]) -> Mapping[bytes, AccountId]:
         """Give the accounts of known rows; see `AccountImportStore.find_imported`."""
@@ -32,15 +34,16 @@ class SqlAccountImportStore:
         self, imported: Sequence[ImportedAccount], *, now: datetime
     ) -> Mapping[bytes, AccountId]:
         """Keep what is new; see `AccountImportStore.create_imported`."""
-        return write_what_is_missing(
-            self._engine, lambda connection: _create(connection, imported, now)
+        return self._outbox.write_what_is_missing(
+            lambda connection, report: _create(connection, report, imported, now)
         )
 
 
 def _create(
-    connection: Connection, imported: Sequence[ImportedAccount], now: datetime
+    connection: Connection, report: Report, imported: Sequence[ImportedAccount], now: datetime
 ) -> Mapping[bytes, AccountId]:
     values = {one.digest: _values(one) for one in imported}
+    events = {one.digest: one.event for one in imported}
     found = dict(_find_imported(connection, list(values)))
     taken = {column: _taken(connection, column, values.values()) for column in _UNIQUE}
     new = []  # of two rows with one name, or one verified address, the first gets it
@@ -51,6 +54,7 @@ def _create(
             taken[column] |= {row[column]} - {None}
         found[digest] = row["account_id"]
         new.append(row)
+        report(events[digest])
     if new:
         announce_within(connection, {o.kind for o in imported if o.kind is not None}, now=now)
         connection.execute(insert(accounts), new)

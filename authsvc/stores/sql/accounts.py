@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authsvc.domain.accounts import UNCHANGED, Account, AccountChange, Addressee, EndTokens
 from authsvc.domain.addresses import Address
+from authsvc.domain.events import Event
 from authsvc.domain.guessing import DEVICE_GUESS, PASSWORD_GUESS
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.revocation import Revocation
@@ -26,8 +27,9 @@ from authsvc.stores.sql.devices import forget_devices
 from authsvc.stores.sql.guesses import forget_guesses
 from authsvc.stores.sql.journal import append_within
 from authsvc.stores.sql.one_time_codes import use_up_within, void_within
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import accounts
-from authsvc.stores.sql.transactions import read, write
+from authsvc.stores.sql.transactions import read
 from authsvc.verify.revocations import RevocationKind
 
 _ADDRESS_KEYS = {"email_key", "phone_number"}
@@ -37,21 +39,23 @@ _ADDRESS_KEYS = {"email_key", "phone_number"}
 class SqlAccountStore:
     """An `AccountStore`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
-    def create(self, account: Account, *, must_look_new: bool = False) -> None:
+    def create(self, account: Account, *, event: Event, must_look_new: bool = False) -> None:
         """Keep a new account; see `AccountStore.create`."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, report: Report) -> None:
             if must_look_new and _has_look_alike(connection, account.username):
                 message = "another account has a user name that looks like this one"
                 raise UsernameTaken(message)
             values = account_values(account, claims_look=must_look_new)
             with _unique_username():
                 connection.execute(insert(accounts).values(values))
+            report(event)
 
-        write(self._engine, work)
+        self._outbox.write(work)
 
     def has_look_alike(self, username: str) -> bool:
         """Say whether a user name looks like one that is there."""
@@ -85,13 +89,14 @@ class SqlAccountStore:
         change: AccountChange,
         *,
         now: datetime,
+        event: Event | None,
         end_tokens: EndTokens | None = None,
         expected_epoch: int | None = None,
         code_hash: bytes | None = None,
     ) -> tuple[Account, Revocation | None]:
         """Change an account and end its tokens, atomically; see `AccountStore.change`."""
 
-        def work(connection: Connection) -> tuple[Account, Revocation | None]:
+        def work(connection: Connection, report: Report) -> tuple[Account, Revocation | None]:
             row = lock_account(connection, account_id, expected_epoch=expected_epoch)
             if code_hash is not None:
                 use_up_within(connection, account_id, code_hash, now)
@@ -104,26 +109,30 @@ class SqlAccountStore:
             with _unique_username() if change.verified is UNCHANGED else _unique_address():
                 connection.execute(update(accounts).where(this).values(values))
             account = account_from(connection.execute(select(accounts).where(this)).one())
-            if end_tokens is not None:
-                _forget_logins(connection, account_id, change)
+            if event is not None:
+                report(event)
             if end_tokens is None:
                 return account, None
+            _forget_logins(connection, account_id, change)
             return account, _end_tokens(connection, account_id, account.epoch, end_tokens, now)
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
-    def delete(self, account_id: AccountId, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def delete(
+        self, account_id: AccountId, *, now: datetime, event: Event, end_tokens: EndTokens
+    ) -> Revocation:
         """Remove an account and end its tokens, atomically; see `AccountStore.delete`."""
 
-        def work(connection: Connection) -> Revocation:
+        def work(connection: Connection, report: Report) -> Revocation:
             row = lock_account(connection, account_id)
             forget_guesses(connection, account_id)
             forget_devices(connection, account_id)
             connection.execute(delete(accounts).where(accounts.c.account_id == account_id))
             void_within(connection, account_id)
+            report(event)
             return _end_tokens(connection, account_id, row.epoch + 1, end_tokens, now)
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def list(self, *, after: AccountId | None, limit: int) -> Sequence[Account]:
         """Give the accounts made after the given one, in the order of their ids."""

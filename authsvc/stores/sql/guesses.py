@@ -1,7 +1,7 @@
 """Wrong guesses in SQL."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -18,15 +18,12 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
-from authsvc.domain.guessing import Counter, Failures, Guesses, nobody
-from authsvc.errors import StoreUnavailable
+from authsvc.domain.guessing import Counter, Failures, Guesses, Settlement, nobody
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.purging import purge
 from authsvc.stores.sql.schema import accounts, guesses
-from authsvc.stores.sql.transactions import read, write
-
-_TRIES = 3
+from authsvc.stores.sql.transactions import read
 
 # Built once: each login asks twice, and to build a query takes longer than to answer it.
 _BY_NAME = select(guesses).where(guesses.c.name == bindparam("of_name"))
@@ -36,14 +33,15 @@ _AT_SUBJECT = select(guesses).where(
 # A union, since not every engine finds the rows of an OR by two indices.
 _BOTH = union(_BY_NAME, _AT_SUBJECT)
 
-_Judge = Callable[[Guesses], timedelta | None]
+_Judge = Callable[[Guesses], Settlement]
 
 
 class SqlGuessStore:
     """A `GuessStore`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
     def look(self, counter: Counter, *, now: datetime) -> Guesses:
         """Give what is known of a counter."""
@@ -51,24 +49,11 @@ class SqlGuessStore:
             rows = connection.execute(_BOTH, _asked(counter)).all()
         return _guesses(counter, rows, now)
 
-    def settle(self, counter: Counter, judge: _Judge, *, now: datetime) -> None:
+    def settle(self, counter: Counter, judge: _Judge, *, now: datetime) -> Settlement:
         """Count or forget, as it is judged; see `GuessStore.settle`."""
-
-        def work(connection: Connection) -> bool:
-            try:
-                _settle(connection, counter, judge, now)
-            except (
-                IntegrityError
-            ):  # another call was first to make the row, which can be locked now
-                connection.rollback()
-                return False
-            return True
-
-        for _ in range(_TRIES):
-            if write(self._engine, work):
-                return
-        detail = "sql: wrong guesses can't be kept"
-        raise StoreUnavailable(detail)
+        return self._outbox.write_what_is_missing(
+            lambda connection, report: _settle(connection, report, counter, judge, now)
+        )
 
     def purge(self, now: datetime) -> int:
         """Forget what need not be remembered any longer; say how many rows it was."""
@@ -84,7 +69,9 @@ def forget_guesses(connection: Connection, account_id: str, *kinds: str) -> None
     connection.execute(delete(guesses).where(mine))
 
 
-def _settle(connection: Connection, counter: Counter, judge: _Judge, now: datetime) -> None:
+def _settle(
+    connection: Connection, report: Report, counter: Counter, judge: _Judge, now: datetime
+) -> Settlement:
     # The account's row is the one lock that guesses under all of its names share.
     account = connection.execute(
         select(accounts.c.account_id)
@@ -94,11 +81,14 @@ def _settle(connection: Connection, counter: Counter, judge: _Judge, now: dateti
     queries = (_BY_NAME.with_for_update(), _AT_SUBJECT.with_for_update())
     found = [row for query in queries for row in connection.execute(query, _asked(counter))]
     rows = list({(row.name, row.subject): row for row in found}.values())
-    remember = judge(_guesses(counter, rows, now))
-    if remember is None:
+    settlement = judge(_guesses(counter, rows, now))
+    if settlement.remember is None:
         connection.execute(delete(guesses).where(_forgivable(counter)))
     elif account is not None or not counter.is_of_account:
-        _count(connection, counter, rows, now, now + remember)
+        _count(connection, counter, rows, now, now + settlement.remember)
+    if settlement.event is not None:
+        report(settlement.event)
+    return settlement
 
 
 def _count(

@@ -11,7 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
+from authsvc.domain.events import Event
 from authsvc.domain.revocation import Revocation
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import journal_head, revocations
 from authsvc.stores.sql.transactions import read, write
 from authsvc.verify.revocations import RevocationKind
@@ -22,8 +24,9 @@ _BATCH = 500
 class SqlRevocationJournal:
     """A `RevocationJournal`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
     def append(
         self,
@@ -33,17 +36,20 @@ class SqlRevocationJournal:
         reason: str,
         now: datetime,
         remember_until: datetime,
+        events: Sequence[Event],
     ) -> Sequence[Revocation]:
-        """Write a revocation for each subject, atomically, and give them in order."""
-        if not subjects:
-            return []
+        """Write a revocation for each subject, with its events; see `RevocationJournal.append`."""
 
-        def work(connection: Connection) -> Sequence[Revocation]:
+        def work(connection: Connection, report: Report) -> Sequence[Revocation]:
+            for event in events:
+                report(event)
+            if not subjects:
+                return []
             return append_within(
                 connection, kind, subjects, reason=reason, now=now, remember_until=remember_until
             )
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def live(self, now: datetime, *, after: int = 0) -> Iterator[Sequence[Revocation]]:
         """Give all revocations after a revision still to be remembered, in order, in batches."""

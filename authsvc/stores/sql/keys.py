@@ -6,11 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import KeyId
 from authsvc.domain.revocation import Revocation
 from authsvc.domain.signing_keys import SigningKey
 from authsvc.errors import KeyNotFound
 from authsvc.stores.sql.journal import append_within, lock_head
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import signing_keys
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.settings import renew_fence
@@ -21,42 +23,38 @@ from authsvc.verify.revocations import RevocationKind
 class SqlKeyStore:
     """A `KeyStore`."""
 
-    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox, sealer: Sealer) -> None:
         self._engine = engine
+        self._outbox = outbox
         self._sealer = sealer
 
     def list(self) -> Sequence[SigningKey]:
-        """Give all keys, oldest first (by `activate_time`).
+        """Give all keys, oldest first; see `kept_keys`."""
+        return kept_keys(self._engine, self._sealer)
 
-        Raises:
-            StoreUnavailable: The database does not answer.
-            WrongMasterKey: A key was sealed under another master key.
-            SealBroken: A key was damaged.
-
-        """
-        columns = signing_keys.c
-        with read(self._engine) as connection:
-            rows = connection.execute(
-                select(signing_keys).order_by(columns.activate_time, columns.key_id)
-            ).all()
-        return [self._key(row) for row in rows]
-
-    def add(self, key: SigningKey, *, newest: KeyId | None) -> bool:
+    def add(self, key: SigningKey, *, newest: KeyId | None, event: Event) -> bool:
         """Keep a new key, if the newest one still is the given one; see `KeyStore.add`."""
         values = self._values(key)
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection, report: Report) -> bool:
             # Keys are added rarely: the journal's head is lock enough, also for an empty table.
             lock_head(connection)
             if _newest(connection) != newest:
                 return False
             connection.execute(insert(signing_keys).values(values))
+            report(event)
             return True
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def revoke(
-        self, key_id: KeyId, *, reason: str, now: datetime, remember_until: datetime
+        self,
+        key_id: KeyId,
+        *,
+        reason: str,
+        now: datetime,
+        remember_until: datetime,
+        event: Event,
     ) -> Revocation:
         """Mark a key, journal that and change the fence, atomically; see `KeyStore.revoke`.
 
@@ -64,7 +62,7 @@ class SqlKeyStore:
         """
         this = signing_keys.c.key_id == key_id
 
-        def work(connection: Connection) -> Revocation:
+        def work(connection: Connection, report: Report) -> Revocation:
             key = connection.execute(
                 select(signing_keys.c.revoke_time).where(this).with_for_update()
             ).first()
@@ -82,9 +80,10 @@ class SqlKeyStore:
                 now=now,
                 remember_until=remember_until,
             )
+            report(event)
             return revocation
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def remove(self, key_ids: Sequence[KeyId]) -> None:
         """Forget keys."""
@@ -104,16 +103,34 @@ class SqlKeyStore:
             "revoke_time": key.revoke_time,
         }
 
-    def _key(self, row: Row[Any]) -> SigningKey:
-        return SigningKey(
-            key_id=KeyId(row.key_id),
-            algorithm=row.algorithm,
-            private_key=self._sealer.open(row.sealed_private_key, _purpose(row.key_id)),
-            public_jwk=row.public_jwk,
-            create_time=row.create_time,
-            activate_time=row.activate_time,
-            revoke_time=row.revoke_time,
-        )
+
+def kept_keys(engine: Engine, sealer: Sealer) -> Sequence[SigningKey]:
+    """Give all keys, oldest first (by `activate_time`).
+
+    Raises:
+        StoreUnavailable: The database does not answer.
+        WrongMasterKey: A key was sealed under another master key.
+        SealBroken: A key was damaged.
+
+    """
+    columns = signing_keys.c
+    with read(engine) as connection:
+        rows = connection.execute(
+            select(signing_keys).order_by(columns.activate_time, columns.key_id)
+        ).all()
+    return [_key(row, sealer) for row in rows]
+
+
+def _key(row: Row[Any], sealer: Sealer) -> SigningKey:
+    return SigningKey(
+        key_id=KeyId(row.key_id),
+        algorithm=row.algorithm,
+        private_key=sealer.open(row.sealed_private_key, _purpose(row.key_id)),
+        public_jwk=row.public_jwk,
+        create_time=row.create_time,
+        activate_time=row.activate_time,
+        revoke_time=row.revoke_time,
+    )
 
 
 def _newest(connection: Connection) -> KeyId | None:

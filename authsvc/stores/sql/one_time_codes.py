@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import AccountId
 from authsvc.domain.one_time_codes import GuessLimit, KeptCode
 from authsvc.errors import InvalidCode, TooManyAttempts
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import one_time_codes
 from authsvc.stores.sql.transactions import read, write
 
@@ -20,25 +21,23 @@ _BATCH = 500
 class SqlOneTimeCodeStore:
     """A `OneTimeCodeStore`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
-    def keep(self, code: KeptCode, *, now: datetime, limit: GuessLimit) -> None:
+    def keep(self, code: KeptCode, *, now: datetime, event: Event, limit: GuessLimit) -> None:
         """Keep a code in the place of its holder's last one; see `OneTimeCodeStore.keep`."""
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection, report: Report) -> None:
             rows = _lock(connection, [code.holder])
-            if not rows:
-                return _insert(connection, code)
-            (row,) = rows
-            if code.is_guessable and _guesses(row, now) >= limit.guesses:
-                raise TooManyAttempts("code-guesses", retry_after=row.guesses_end_time - now)
-            this = one_time_codes.c.holder == code.holder
-            connection.execute(update(one_time_codes).where(this).values(_values(code)))
-            return True
+            if rows:
+                _replace(connection, rows[0], code, now, limit)
+            else:
+                first = {"wrong_guesses": 0, "guesses_end_time": None}
+                connection.execute(insert(one_time_codes).values(_values(code) | first))
+            report(event)
 
-        while not write(self._engine, work):
-            pass  # another was faster with the first code of this holder, which is replaced now
+        self._outbox.write_what_is_missing(work)
 
     def guess(
         self, hashes: Mapping[bytes, bytes], *, now: datetime, limit: GuessLimit
@@ -115,14 +114,13 @@ def _lock(connection: Connection, holders: Sequence[bytes]) -> Sequence[Row[Any]
     ).all()
 
 
-def _insert(connection: Connection, code: KeptCode) -> bool:
-    first = {"wrong_guesses": 0, "guesses_end_time": None}
-    try:
-        connection.execute(insert(one_time_codes).values(_values(code) | first))
-    except IntegrityError:
-        connection.rollback()
-        return False
-    return True
+def _replace(
+    connection: Connection, row: Row[Any], code: KeptCode, now: datetime, limit: GuessLimit
+) -> None:
+    if code.is_guessable and _guesses(row, now) >= limit.guesses:
+        raise TooManyAttempts("code-guesses", retry_after=row.guesses_end_time - now)
+    this = one_time_codes.c.holder == code.holder
+    connection.execute(update(one_time_codes).where(this).values(_values(code)))
 
 
 def _guesses(row: Row[Any], now: datetime) -> int:

@@ -8,21 +8,24 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from authsvc.domain.events import Event
 from authsvc.domain.factors import Enrolled, Enrolment
 from authsvc.domain.identifiers import AccountId, FactorId
 from authsvc.domain.passkeys import Passkey
 from authsvc.errors import InvalidFactor
 from authsvc.stores.sql.accounts import lock_account
 from authsvc.stores.sql.factors import enrol_within
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import factors, passkeys
-from authsvc.stores.sql.transactions import read, write
+from authsvc.stores.sql.transactions import read
 
 
 class SqlPasskeyStore:
     """A `PasskeyStore`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
     def enrol(self, enrolment: Enrolment, passkey: Passkey) -> Enrolled:
         """Make a passkey a factor; see `PasskeyStore.enrol`."""
@@ -38,14 +41,14 @@ class SqlPasskeyStore:
             backed_up=passkey.backed_up,
         )
 
-        def work(connection: Connection) -> Enrolled:
+        def work(connection: Connection, report: Report) -> Enrolled:
             row = lock_account(
                 connection, passkey.account_id, expected_epoch=enrolment.expected_epoch
             )
             with _unique_credential():
-                return enrol_within(connection, row, enrolment, keep)
+                return enrol_within(connection, report, row, enrolment, keep)
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def find(self, credential_id: bytes) -> Passkey | None:
         """Give the passkey that its authenticator calls so, or None."""
@@ -64,7 +67,15 @@ class SqlPasskeyStore:
         with read(self._engine) as connection:
             return [_passkey(row) for row in connection.execute(query)]
 
-    def use(self, factor_id: FactorId, *, sign_count: int, backed_up: bool, now: datetime) -> bool:
+    def use(
+        self,
+        factor_id: FactorId,
+        *,
+        sign_count: int,
+        backed_up: bool,
+        now: datetime,
+        event: Event | None,
+    ) -> bool:
         """Note a use if the count allows it; see `PasskeyStore.use`."""
         columns = passkeys.c
         # A count that stays 0 is no count (WebAuthn Level 3, 6.1.1).
@@ -75,14 +86,16 @@ class SqlPasskeyStore:
             .values(sign_count=sign_count, backed_up=backed_up)
         )
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection, report: Report) -> bool:
             if connection.execute(counted).rowcount == 0:
                 return False
             this = factors.c.factor_id == factor_id
             connection.execute(update(factors).where(this).values(last_use_time=now))
+            if event is not None:
+                report(event)
             return True
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
 
 def _passkeys() -> Select[Any]:

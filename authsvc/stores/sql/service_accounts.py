@@ -1,6 +1,6 @@
 """Service accounts in SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authsvc.domain.accounts import EndTokens
 from authsvc.domain.api_keys import ApiKey
+from authsvc.domain.events import Event
 from authsvc.domain.identifiers import ServiceAccountId
 from authsvc.domain.revocation import Revocation
 from authsvc.domain.service_accounts import (
@@ -24,6 +25,7 @@ from authsvc.errors import (
 )
 from authsvc.stores.sql.api_key_rows import api_key_from, api_key_values
 from authsvc.stores.sql.journal import append_within
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import api_keys, certificate_names, service_accounts
 from authsvc.stores.sql.transactions import read, write
 from authsvc.verify.revocations import RevocationKind
@@ -32,20 +34,22 @@ from authsvc.verify.revocations import RevocationKind
 class SqlServiceAccountStore:
     """A `ServiceAccountStore`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self._engine = engine
+        self._outbox = outbox
 
-    def create(self, service_account: ServiceAccount) -> None:
+    def create(self, service_account: ServiceAccount, *, event: Event) -> None:
         """Keep a new service account; see `ServiceAccountStore.create`."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, report: Report) -> None:
             try:
                 connection.execute(insert(service_accounts).values(_values(service_account)))
             except IntegrityError:
                 raise ServiceNameTaken from None
             _add_names(connection, service_account.name, service_account.certificate_names)
+            report(event)
 
-        write(self._engine, work)
+        self._outbox.write(work)
 
     def find(self, name: str) -> ServiceAccount | None:
         """Give the service account of a name, or None."""
@@ -81,13 +85,17 @@ class SqlServiceAccountStore:
         change: ServiceAccountChange,
         *,
         now: datetime,
+        event_of: Callable[[str], Event],
         end_tokens: EndTokens | None = None,
     ) -> tuple[ServiceAccount, Revocation | None]:
         """Change a service account and end its tokens, atomically."""
         this = service_accounts.c.name == name
 
-        def work(connection: Connection) -> tuple[ServiceAccount, Revocation | None]:
+        def work(
+            connection: Connection, report: Report
+        ) -> tuple[ServiceAccount, Revocation | None]:
             row = _lock(connection, name)
+            report(event_of(row.service_account_id))
             values = _changed_values(change) | {"update_time": now}
             if end_tokens is not None:
                 values["epoch"] = row.epoch + 1
@@ -103,26 +111,35 @@ class SqlServiceAccountStore:
                 return account, None
             return account, _end_tokens(connection, changed, account.epoch, end_tokens, now)
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
-    def delete(self, name: str, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def delete(
+        self,
+        name: str,
+        *,
+        now: datetime,
+        event_of: Callable[[str], Event],
+        end_tokens: EndTokens,
+    ) -> Revocation:
         """Remove a service account with its keys and end its tokens, atomically."""
 
-        def work(connection: Connection) -> Revocation:
+        def work(connection: Connection, report: Report) -> Revocation:
             row = _lock(connection, name)
+            report(event_of(row.service_account_id))
             connection.execute(delete(service_accounts).where(service_accounts.c.name == name))
             return _end_tokens(connection, row, row.epoch + 1, end_tokens, now)
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
-    def add_key(self, key: ApiKey) -> None:
+    def add_key(self, key: ApiKey, *, event: Event) -> None:
         """Keep a new key; see `ServiceAccountStore.add_key`."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, report: Report) -> None:
             _lock(connection, key.service_account)
             connection.execute(insert(api_keys).values(api_key_values(key)))
+            report(event)
 
-        write(self._engine, work)
+        self._outbox.write(work)
 
     def list_keys(self, service_account: str) -> Sequence[ApiKey]:
         """Give the keys of a service account, oldest first, also those that have ended."""
@@ -134,14 +151,17 @@ class SqlServiceAccountStore:
         with read(self._engine) as connection:
             return [api_key_from(row) for row in connection.execute(query)]
 
-    def revoke_key(self, key_id: str, *, now: datetime, end_tokens: EndTokens) -> Revocation:
+    def revoke_key(
+        self, key_id: str, *, now: datetime, event: Event, end_tokens: EndTokens
+    ) -> Revocation:
         """End a key and its session, atomically. The first revocation's time stays."""
         this = api_keys.c.key_id == key_id
 
-        def work(connection: Connection) -> Revocation:
+        def work(connection: Connection, report: Report) -> Revocation:
             row = connection.execute(select(api_keys).where(this).with_for_update()).first()
             if row is None:
                 raise ApiKeyNotFound
+            report(event)
             if row.revoke_time is None:
                 connection.execute(update(api_keys).where(this).values(revoke_time=now))
             (revocation,) = append_within(
@@ -154,7 +174,7 @@ class SqlServiceAccountStore:
             )
             return revocation
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def find_by_secret_hash(self, secret_hash: bytes) -> tuple[ServiceAccount, ApiKey] | None:
         """Give the key of a hash with its owner, or None; whether they may act is not judged."""

@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
+from authsvc.domain.events import Event
 from authsvc.domain.factors import Enrolled, Enrolment
 from authsvc.domain.identifiers import AccountId, FactorId
 from authsvc.domain.totp import PendingTotp, TotpSecret
 from authsvc.errors import FactorNotFound
 from authsvc.stores.sql.accounts import lock_account
 from authsvc.stores.sql.factors import enrol_within
+from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import factors, totp_enrolments, totp_secrets
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.transactions import read, write
@@ -20,11 +22,12 @@ from authsvc.stores.sql.transactions import read, write
 class SqlTotpStore:
     """A `TotpStore`."""
 
-    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox, sealer: Sealer) -> None:
         self._engine = engine
+        self._outbox = outbox
         self._sealer = sealer
 
-    def begin(self, pending: PendingTotp) -> None:
+    def begin(self, pending: PendingTotp, *, event: Event) -> None:
         """Keep an app that is to be confirmed; see `TotpStore.begin`."""
         values = {
             "account_id": pending.account_id,
@@ -36,12 +39,13 @@ class SqlTotpStore:
         }
         of_account = totp_enrolments.c.account_id == pending.account_id
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, report: Report) -> None:
             lock_account(connection, pending.account_id, expected_epoch=pending.epoch)
             connection.execute(delete(totp_enrolments).where(of_account))
             connection.execute(insert(totp_enrolments).values(values))
+            report(event)
 
-        write(self._engine, work)
+        self._outbox.write(work)
 
     def find_pending(self, account_id: AccountId, factor_id: FactorId) -> PendingTotp | None:
         """Give an app that is to be confirmed, be it in time or late, or None."""
@@ -60,14 +64,15 @@ class SqlTotpStore:
             "last_step": step,
         }
 
-        def work(connection: Connection) -> Enrolled:
+        def work(connection: Connection, report: Report) -> Enrolled:
             row = lock_account(connection, account_id, expected_epoch=enrolment.expected_epoch)
             ended = delete(totp_enrolments).where(_is_pending(account_id, factor_id))
             if connection.execute(ended).rowcount == 0:
                 raise FactorNotFound(factor_id)
-            return enrol_within(connection, row, enrolment, insert(totp_secrets).values(secret))
+            keep_proof = insert(totp_secrets).values(secret)
+            return enrol_within(connection, report, row, enrolment, keep_proof)
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def secrets(self, account_id: AccountId) -> Sequence[TotpSecret]:
         """Give the secrets of the account's apps, oldest first."""
@@ -81,20 +86,21 @@ class SqlTotpStore:
             rows = connection.execute(query).all()
         return [TotpSecret(FactorId(row.factor_id), self._seed(row), row.last_step) for row in rows]
 
-    def use(self, factor_id: FactorId, *, step: int, now: datetime) -> bool:
-        """Move the last step forward; of calls at once for one step one gets True."""
+    def use(self, factor_id: FactorId, *, step: int, now: datetime, event: Event) -> bool:
+        """Move the last step forward; see `TotpStore.use`."""
         columns = totp_secrets.c
         is_new = (columns.factor_id == factor_id) & (columns.last_step < step)
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection, report: Report) -> bool:
             moved = connection.execute(update(totp_secrets).where(is_new).values(last_step=step))
             if moved.rowcount == 0:
                 return False
             this = factors.c.factor_id == factor_id
             connection.execute(update(factors).where(this).values(last_use_time=now))
+            report(event)
             return True
 
-        return write(self._engine, work)
+        return self._outbox.write(work)
 
     def purge(self, now: datetime) -> None:
         """Forget apps that were not confirmed in time."""
