@@ -145,8 +145,10 @@ class EventStore(Protocol):
     def ends(self) -> tuple[EventMark, EventMark]:
         """Give the place after which events are kept, and the place of the last one."""
 
-    def purge(self, *, older_than: datetime) -> int:
-        """Forget the events before a time, oldest first; say how many."""
+    def purge(self, *, older_than: datetime, up_to: int | None = None) -> int:
+        """Forget the events before a time, oldest first, and none after a place if one is named;
+        say how many.
+        """
 
 
 def new_event_id() -> EventId:

@@ -78,15 +78,17 @@ class SqlEventStore:
             head = connection.execute(select(events_head)).one()
         return EventMark(head.base_sequence, head.base_link), EventMark(head.sequence, head.link)
 
-    def purge(self, *, older_than: datetime) -> int:
-        """Forget the events before a time, oldest first."""
+    def purge(self, *, older_than: datetime, up_to: int | None = None) -> int:
+        """Forget the events before a time, oldest first, and none after a place if one is named."""
         purged = 0
-        while batch := write(self._engine, lambda connection: _purge(connection, older_than)):
+        while batch := write(
+            self._engine, lambda connection: _purge(connection, older_than, up_to)
+        ):
             purged += batch
         return purged
 
 
-def _purge(connection: Connection, older_than: datetime) -> int:
+def _purge(connection: Connection, older_than: datetime, up_to: int | None) -> int:
     """Forget a batch; what is kept MUST stay without gaps, even after a step of the clock."""
     head = connection.execute(select(events_head).with_for_update()).one()
     rows = connection.execute(
@@ -97,7 +99,8 @@ def _purge(connection: Connection, older_than: datetime) -> int:
     ).all()
     last = None
     for row in rows:
-        if row.create_time >= older_than:
+        is_needed = up_to is not None and row.sequence > up_to
+        if is_needed or row.create_time >= older_than:
             break
         last = row
     if last is None:

@@ -19,6 +19,7 @@ from authsvc.stores.sql.schema.credentials import (
     totp_secrets,
 )
 from authsvc.stores.sql.schema.events import events, events_head
+from authsvc.stores.sql.schema.relay import dead_letters, relay_cursors
 from authsvc.stores.sql.schema.revocations import journal_head, revocations
 from authsvc.stores.sql.schema.secrets import settings, signing_keys
 from authsvc.stores.sql.schema.services import api_keys, certificate_names, service_accounts
@@ -27,6 +28,7 @@ __all__ = [
     "accounts",
     "api_keys",
     "certificate_names",
+    "dead_letters",
     "devices",
     "events",
     "events_head",
@@ -38,6 +40,7 @@ __all__ = [
     "one_time_codes",
     "passkeys",
     "recovery_codes",
+    "relay_cursors",
     "revocations",
     "service_accounts",
     "settings",
