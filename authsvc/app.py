@@ -12,6 +12,7 @@ from authsvc import (
     foundation,
     housekeeping,
     policies,
+    relaying,
     revoking,
     second_factors,
     watching,
@@ -42,6 +43,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     ending = revoking.put_together(base)
     trying = attempting.put_together(base)
     parts = _parts(base, ending, trying)
+    relays = relaying.put_together(base)
     health = parts.watching.health
     return App(
         config=config,
@@ -66,7 +68,15 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         passwords=parts.proving.passwords,
         stores=base.stores,
         revoking=ending,
-        duties=housekeeping.duties(base, parts, ending, trying, encryption),
+        relaying=relays,
+        duties=housekeeping.duties(
+            base,
+            parts,
+            revoking=ending,
+            attempting=trying,
+            encrypting=encryption,
+            relaying=relays,
+        ),
         check_redis=partial(
             verify_configuration, base.redis, require_persistence=config.mode == "production"
         ),

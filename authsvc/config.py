@@ -168,7 +168,12 @@ class Config(BaseSettings, CredentialSettings, PortSettings):
         default=90 * _DAY,
         ge=_DAY,
         le=3650 * _DAY,
-        description="How long security events are kept.",
+        description="How long security events are kept, if every sink has got them.",
+    )
+    event_sinks: SecretStr | None = Field(
+        default=None,
+        description="Brokers that security events are relayed to: `NAME=URL` with spaces or lines "
+        "between, the URLs as in [relay.md](relay.md). A sink keeps its place under its name.",
     )
     require_caller: bool = Field(
         default=True,

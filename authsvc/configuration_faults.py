@@ -21,6 +21,7 @@ from authsvc.config import (
     variable_name,
 )
 from authsvc.configuration_values import decode_master_key, decode_peppers
+from authsvc.relay.addresses import missing_extras, parse_sinks
 from authsvc.system_clock import steady_clock
 
 JWKS_CACHE_TIME = timedelta(minutes=5)
@@ -111,6 +112,7 @@ def _common_faults(config: Config) -> Iterator[str]:
         yield from _master_key_faults(config.master_key.get_secret_value())
     if config.password_peppers is not None:
         yield from _pepper_faults(config.password_peppers.get_secret_value())
+    yield from _sink_faults(config)
     yield from _tls_faults(config)
 
 
@@ -160,6 +162,18 @@ def _pepper_faults(text: str) -> Iterator[str]:
                 f"AUTHSVC_PASSWORD_PEPPERS has a key, {pepper_id}, that is not random and can be "
                 f"guessed. {_MAKE_KEY}"
             )
+
+
+def _sink_faults(config: Config) -> Iterator[str]:
+    if config.event_sinks is None:
+        return
+    try:
+        sinks = parse_sinks(config.event_sinks.get_secret_value())
+    except ValueError as error:
+        yield f"AUTHSVC_EVENT_SINKS {error}."
+        return
+    for missing in missing_extras(sinks):
+        yield f"AUTHSVC_EVENT_SINKS {missing}"
 
 
 def _can_be_guessed(key: bytes) -> bool:

@@ -9,6 +9,7 @@ from authsvc.attempting import Attempting
 from authsvc.duties import NEEDS, Duties, Duty, HealthCheck
 from authsvc.encrypting import Encrypting
 from authsvc.foundation import Foundation
+from authsvc.relaying import Relaying
 from authsvc.revoking import Revoking
 from authsvc.stores.redis.leases import RedisLease
 from authsvc.stores.sql.transactions import ping as ping_sql
@@ -19,9 +20,11 @@ _LEASE = timedelta(seconds=60)
 def duties(
     base: Foundation,
     parts: Parts,
+    *,
     revoking: Revoking,
     attempting: Attempting,
     encrypting: Encrypting,
+    relaying: Relaying,
 ) -> Duties:
     """Put them together."""
     probe = HealthCheck(needs=NEEDS, update=parts.watching.health.update).probe
@@ -36,11 +39,14 @@ def duties(
         Duty("keys", base.keys.reload, every=5),
         *parts.watching.duties(),
         *encrypting.duties,
-        Duty("housekeeping", _housekeeping(base, parts, attempting), every=30),
+        *relaying.duties(),
+        Duty("housekeeping", _housekeeping(base, parts, attempting, relaying), every=30),
     )
 
 
-def _housekeeping(base: Foundation, parts: Parts, attempting: Attempting) -> Callable[[], None]:
+def _housekeeping(
+    base: Foundation, parts: Parts, attempting: Attempting, relaying: Relaying
+) -> Callable[[], None]:
     """Give what one worker does for all, under a lease."""
     lease = RedisLease(base.redis, "housekeeping", _LEASE)
 
@@ -51,7 +57,7 @@ def _housekeeping(base: Foundation, parts: Parts, attempting: Attempting) -> Cal
         base.keys.rotate_if_due()
         base.keys.forget_expired()
         base.journal.purge(now)
-        base.recorded.store.purge(older_than=now - base.config.event_retention)
+        relaying.forget_events(older_than=now - base.config.event_retention)
         attempting.forget_old()
         parts.factors.totp_store.purge(now)
         parts.proving.codes.purge()

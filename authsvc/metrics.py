@@ -19,6 +19,13 @@ _UNKNOWN = "unknown"
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+_LAG = {
+    "lag_events": "Security events that a sink has not got yet.",
+    "lag_seconds": "Age of the oldest security event that a sink has not got yet.",
+    "dead_letters": "Security events that a sink has refused for good.",
+}
+
+
 class Metrics:
     """The service's metrics. Safe to use from any thread."""
 
@@ -55,6 +62,28 @@ class Metrics:
             "Password hashes refused because the queue was full or too slow.",
             registry=self._registry,
         )
+        self._relayed = Counter(
+            "authsvc_relayed_events",
+            "Security events that a sink has taken or refused.",
+            ("sink", "outcome"),
+            registry=self._registry,
+        )
+        self._outages = Counter(
+            "authsvc_relay_outages",
+            "Attempts to relay that found the sink unavailable.",
+            ("sink",),
+            registry=self._registry,
+        )
+        self._lag = {
+            name: Gauge(
+                f"authsvc_relay_{name}",
+                text,
+                ("sink",),
+                registry=self._registry,
+                multiprocess_mode="livemostrecent",
+            )
+            for name, text in _LAG.items()
+        }
         self._observe = {method: seconds.labels(method).observe for method in (*methods, _UNKNOWN)}
         self._count: dict[tuple[str, str], Callable[[], None]] = {}
         self._count_event: dict[tuple[str, str], Callable[[], None]] = {}
@@ -94,6 +123,20 @@ class Metrics:
     def set_hash_queue(self, length: int) -> None:
         """Tell how many password hashes run or wait in this process."""
         self._hash_queue.set(length)
+
+    def count_relayed(self, sink: str, outcome: str, count: int) -> None:
+        """Count security events that a sink has `taken` or `refused`."""
+        self._relayed.labels(sink, outcome).inc(count)
+
+    def count_outage(self, sink: str) -> None:
+        """Count an attempt to relay that found the sink unavailable."""
+        self._outages.labels(sink).inc()
+
+    def set_lag(self, sink: str, *, events: int, seconds: float, dead_letters: int) -> None:
+        """Tell what a sink has not got yet, how old that is, and what it has refused."""
+        values = {"lag_events": events, "lag_seconds": seconds, "dead_letters": dead_letters}
+        for name, value in values.items():
+            self._lag[name].labels(sink).set(value)
 
     def render(self) -> tuple[bytes, str]:
         """Give all metrics of all workers, and the content type."""

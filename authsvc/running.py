@@ -13,6 +13,7 @@ from authsvc.domain.keys import Keys
 from authsvc.domain.passwords import Passwords
 from authsvc.duties import Duties
 from authsvc.errors import StoreUnavailable
+from authsvc.relaying import Relaying
 from authsvc.revoking import Revoking
 from authsvc.transport.health import Health
 from authsvc.transport.http import HttpApplication
@@ -37,6 +38,7 @@ class App:
     passwords: Passwords
     duties: Duties
     revoking: Revoking
+    relaying: Relaying
     stores: ExitStack
     """Holds the connections to SQL and Redis."""
     check_redis: Callable[[], list[str]]
@@ -71,7 +73,9 @@ class App:
 
     def stop(self, grace: float) -> None:
         """Say that nothing is served any longer, finish what was begun, and stop."""
+        self.relaying.stop()
         self.duties.stop()  # first, so that none says otherwise afterwards
+        self.relaying.close()
         with suppress(StoreUnavailable):  # then revokers wait for the end of its lease
             self.revoking.follower.sign_off()
         self.watching.end_streams()
