@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from authsvc import __version__
-from authsvc.cli import accounts, certs, events, keys, probes, services, serving, sessions, setup
+from authsvc.cli import (
+    accounts,
+    certs,
+    event_relay,
+    events,
+    keys,
+    probes,
+    services,
+    serving,
+    sessions,
+    setup,
+)
 from authsvc.cli.options import CLIENT_CERT, CLIENT_KEY, SERVER_CA, SERVER_NAME
 
 app = typer.Typer(
@@ -27,6 +38,8 @@ app.command("migrate")(setup.migrate)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(keys.app, name="keys")
+events.app.command("dead-letters")(event_relay.dead_letters)
+events.app.command("replay")(event_relay.replay)
 app.add_typer(events.app, name="events")
 app.add_typer(services.app, name="services")
 app.add_typer(certs.app, name="certs")

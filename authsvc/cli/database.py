@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from authsvc.domain.calls import Call
     from authsvc.domain.events import Event, EventChain
     from authsvc.domain.service_directory import ServiceDirectory
+    from authsvc.stores.sql.sealing import Sealer
 
 
 @contextmanager
@@ -81,21 +82,22 @@ def service_directory(data: "Path | None") -> Iterator[tuple["ServiceDirectory",
 def chain_of(config: "Config", engine: "Engine") -> "EventChain":
     """Give what links the events of a database."""
     from authsvc.recording import event_chain  # noqa: PLC0415
-    from authsvc.stores.sql.sealing import Sealer  # noqa: PLC0415
     from authsvc.stores.sql.settings import SqlSettings  # noqa: PLC0415
 
-    return event_chain(SqlSettings(engine, Sealer(_master_key(config))))
+    return event_chain(SqlSettings(engine, sealer(config)))
 
 
-def _master_key(config: "Config") -> bytes:
+def sealer(config: "Config") -> "Sealer":
+    """Give what opens the secrets in SQL."""
     from authsvc.configuration_values import decode_master_key  # noqa: PLC0415
     from authsvc.embedded import dev_master_key  # noqa: PLC0415
+    from authsvc.stores.sql.sealing import Sealer  # noqa: PLC0415
 
     if config.master_key is not None:
-        return decode_master_key(config.master_key.get_secret_value())
+        return Sealer(decode_master_key(config.master_key.get_secret_value()))
     if not config.data.exists():
         fail(f"There is no {config.data}. Set AUTHSVC_MASTER_KEY, or name a directory with --data.")
-    return decode_master_key(dev_master_key(config.data))
+    return Sealer(decode_master_key(dev_master_key(config.data)))
 
 
 def _print_event(event: "Event") -> None:

@@ -141,10 +141,13 @@ class Courier:
                 delivery.attempt(self._sink, window=self._window, go_on=go_on)
             except OneRefused:
                 self.close()
-            except BaseException:
+            except Exception as error:
                 self.close()
                 self._window = 1
-                raise
+                if isinstance(error, SinkUnavailable):
+                    raise
+                # Clients of brokers raise what they like when an answer was cut off.
+                raise SinkUnavailable(type(error).__name__) from error
             else:
                 self._window = WINDOW
 
@@ -153,7 +156,7 @@ class Courier:
         if self._sink is not None:
             try:
                 self._sink.settle(0)
-            except (SinkUnavailable, OneRefused):
+            except Exception:  # noqa: BLE001 - as above
                 self.close()
 
     def close(self) -> None:

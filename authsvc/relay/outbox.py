@@ -85,7 +85,8 @@ class Outbox:
         self._stopped = threading.Event()
         self._cursor = _UNKNOWN
         self._delivery: Delivery | None = None
-        self._outages = 0
+        self._is_away = False
+        self._rest_seconds = _SHORTEST_REST
         self._rests_until = 0.0
 
     def step(self) -> None:
@@ -140,11 +141,11 @@ class Outbox:
         try:
             self._courier.deliver(self._delivery, go_on=go_on)
         except SinkUnavailable as outage:
-            self._rest(outage)
-        if not self._delivery.pending:
-            self._is_back()
+            self._rest(outage, made_progress=self._delivery.taken > 0)
+        else:
+            self._note(is_away=False)
         self._advance(self._delivery)
-        return not self._outages and go_on()
+        return not self._is_away and go_on()
 
     def _next(self) -> Delivery | None:
         if self._cursor == _UNKNOWN:
@@ -180,18 +181,23 @@ class Outbox:
         delivery.taken = 0
         delivery.refused.clear()
 
-    def _rest(self, outage: SinkUnavailable) -> None:
+    def _rest(self, outage: SinkUnavailable, *, made_progress: bool) -> None:
         self._gauge.count_outage(self._name)
-        if not self._outages:  # said once: an outage may last for a thousand attempts
-            _log.warning("event sink unavailable", sink=self._name, reason=str(outage))
-        rest = min(_LONGEST_REST, _SHORTEST_REST * 2 ** min(self._outages, 10))
-        self._outages += 1
-        self._rests_until = time.monotonic() + rest * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        self._note(is_away=True, reason=str(outage))
+        if made_progress:
+            self._rest_seconds = _SHORTEST_REST
+        jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
+        self._rests_until = time.monotonic() + self._rest_seconds * jitter
+        self._rest_seconds = min(2 * self._rest_seconds, _LONGEST_REST)
 
-    def _is_back(self) -> None:
-        if self._outages:
-            _log.info("event sink available again", sink=self._name, attempts=self._outages)
-        self._outages = 0
+    def _note(self, *, is_away: bool, **fields: str) -> None:
+        """Say once that the sink is away, and that it is back: it may be tried a thousand times."""
+        if is_away and not self._is_away:
+            _log.warning("event sink unavailable", sink=self._name, **fields)
+        if self._is_away and not is_away:
+            _log.info("event sink available again", sink=self._name)
+            self._rest_seconds = _SHORTEST_REST
+        self._is_away = is_away
 
     def _let_go(self) -> None:
         """Forget what another worker may have changed meanwhile."""

@@ -13,9 +13,9 @@ _CHUNK = 65536
 
 @dataclass(slots=True, eq=False)
 class Proxy:
-    """Stands between a client and a server on a unix socket."""
+    """Stands between a client and a server on a unix socket or a port of loopback."""
 
-    target: Path
+    target: Path | int
     delay: float = 0.0
     """Seconds that each piece of an answer is held back."""
     silent: bool = False
@@ -48,12 +48,10 @@ class Proxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
             try:
-                server.connect(str(self.target))
+                server = _connect(self.target)
             except OSError:
                 client.close()
-                server.close()
                 continue
             carry = threading.Thread(target=self._carry, args=(client, server), daemon=True)
             carry.start()
@@ -89,6 +87,18 @@ class Proxy:
         _shut(client, server)
 
 
+def _connect(target: Path | int) -> socket.socket:
+    if isinstance(target, int):
+        return socket.create_connection(("127.0.0.1", target))
+    server = socket.socket(socket.AF_UNIX)
+    try:
+        server.connect(str(target))
+    except OSError:
+        server.close()
+        raise
+    return server
+
+
 def _shut(*sides: socket.socket) -> None:
     """End both directions; whoever reads or writes them comes to an end."""
     for side in sides:
@@ -97,8 +107,8 @@ def _shut(*sides: socket.socket) -> None:
 
 
 @contextmanager
-def proxy(target: Path) -> Iterator[Proxy]:
-    """Run a proxy in front of a unix socket."""
+def proxy(target: Path | int) -> Iterator[Proxy]:
+    """Run a proxy in front of a unix socket or a port of loopback."""
     running = Proxy(target)
     thread = threading.Thread(target=running.serve, daemon=True)
     thread.start()

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from authsvc.domain.event_reading import EventReader
 from authsvc.domain.events import Event, EventChain, EventType
+from authsvc.duties import Duties, Duty
 from authsvc.metrics import Metrics
 from authsvc.relay.addresses import parse_sinks
 from authsvc.relay.cloudevents import message
@@ -119,6 +120,18 @@ class Kit:
         text = self.metrics.render()[0].decode()
         found = [line for line in text.splitlines() if line.startswith(f"{name}{{{wanted}}}")]
         return float(found[0].split()[-1]) if found else 0.0
+
+
+@contextmanager
+def relaying(outbox: Outbox) -> Iterator[None]:
+    """Let turns follow each other in a thread, as in a worker."""
+    duties = Duties(Duty("relay", outbox.step, every=0.05))
+    duties.start()
+    try:
+        yield
+    finally:
+        outbox.stop()
+        duties.stop()
 
 
 def courier(url: str) -> Courier:

@@ -22,8 +22,10 @@ _SETTINGS = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
+listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{outside},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={directory}/data
 offsets.topic.replication.factor=1
@@ -39,14 +41,15 @@ class Kafka(Broker):
 
     too_long = 700_000
 
-    def __init__(self, directory: Path, advertised: int | None = None) -> None:
-        self.port = free_port()
+    def __init__(self, directory: Path, proxy: int | None = None) -> None:
+        self.port, self.outside = free_port(), free_port()
         settings = directory / "server.properties"
         settings.write_text(
             _SETTINGS.format(
                 port=self.port,
                 controller=free_port(),
-                advertised=advertised or self.port,
+                outside=self.outside,
+                proxy=proxy or self.outside,
                 directory=directory,
             ),
             encoding="utf-8",
@@ -122,10 +125,10 @@ class Kafka(Broker):
 
 
 @contextmanager
-def kafka_server(advertised: int | None = None) -> Iterator[Kafka]:
-    """Run one; clients are told to come to the advertised port, if one is named."""
+def kafka_server(proxy: int | None = None) -> Iterator[Kafka]:
+    """Run one. Who comes to its port for those outside is sent to the proxy's, if there is one."""
     with home("kfk") as directory:
-        broker = Kafka(directory, advertised)
+        broker = Kafka(directory, proxy)
         try:
             yield broker
         finally:

@@ -1,5 +1,7 @@
 """A RabbitMQ server with a queue, from Debian's package `rabbitmq-server`."""
 
+import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,23 +39,20 @@ class RabbitMq(Broker):
             ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"],
             log=directory / "epmd.log",
         )
-        self.program = Program(
-            [str(_SCRIPT)],
-            log=directory / "log",
-            environment={
-                "HOME": str(directory),
-                "ERL_EPMD_PORT": str(self._epmd_port),
-                "ERL_EPMD_ADDRESS": "127.0.0.1",
-                "RABBITMQ_NODENAME": "rabbit@localhost",
-                "RABBITMQ_DIST_PORT": str(distribution),
-                "RABBITMQ_CONFIG_FILE": str(config),
-                "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
-                "RABBITMQ_LOG_BASE": str(directory),
-                "RABBITMQ_PID_FILE": str(directory / "pid"),
-                "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
-                "RUNNING_UNDER_SYSTEMD": "1",  # in the foreground, without a shell
-            },
-        )
+        self._environment = {
+            "HOME": str(directory),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "rabbit@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_CONFIG_FILE": str(config),
+            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(directory),
+            "RABBITMQ_PID_FILE": str(directory / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
+            "RUNNING_UNDER_SYSTEMD": "1",  # in the foreground, without a shell
+        }
+        self.program = Program([str(_SCRIPT)], log=directory / "log", environment=self._environment)
         try:
             self._epmd.start(lambda: answers(self._epmd_port))
             self.start()
@@ -113,6 +112,12 @@ class RabbitMq(Broker):
 
     def empty(self) -> None:
         self.make_queue()
+
+    def control(self, *arguments: str) -> None:
+        """Run `rabbitmqctl`."""
+        command = [str(_SCRIPT.with_name("rabbitmqctl")), *arguments]
+        environment = {**os.environ, **self._environment}
+        subprocess.run(command, env=environment, check=True, capture_output=True, cwd="/")
 
     def _is_open(self) -> bool:
         try:

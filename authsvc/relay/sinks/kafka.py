@@ -3,7 +3,6 @@
 So all events of a subject are in one partition, in order. The CloudEvent is the record's value.
 """
 
-import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -17,11 +16,6 @@ from authsvc.relay.sink import OPEN_SECONDS, Outcome, SinkUnavailable, Verdict
 _FINAL = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 _HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", CONTENT_TYPE)]
 
-# Where the library's own lines go, which would else be written to standard error as they are; the
-# relay says once what is wrong.
-_quiet = logging.getLogger("confluent_kafka")
-_quiet.setLevel(logging.CRITICAL + 1)
-
 
 class KafkaSink:
     """A `Sink`."""
@@ -32,7 +26,7 @@ class KafkaSink:
         self._under_way = 0
         self._fatal = ""
         try:
-            self._producer = Producer({**_settings(address), "error_cb": self._note}, logger=_quiet)
+            self._producer = Producer({**_settings(address), "error_cb": self._note})
             found = self._producer.list_topics(self._topic, timeout=OPEN_SECONDS)
         except KafkaException as error:
             raise SinkUnavailable(_words(error.args[0])) from None
@@ -94,6 +88,8 @@ def open_sink(address: SinkAddress) -> KafkaSink:
 def _settings(address: SinkAddress) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "client.id": "authsvc",
+        # It would write lines of its own to standard error; the relay says once what is wrong.
+        "log_level": 0,
         "bootstrap.servers": ",".join(f"{_bracketed(h)}:{port}" for h, port in address.hosts),
         "enable.idempotence": True,
         "linger.ms": 2,
