@@ -21,6 +21,7 @@ from benchmarks import (
     memory,
     proxying,
     refreshing,
+    relaying,
     report,
     revoking,
     starting,
@@ -42,6 +43,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     calls,
     starting,
     importing,
+    relaying,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")
