@@ -24,7 +24,7 @@ node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{outside},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{proxy}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTSIDE:{protocol},CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={directory}/data
@@ -33,6 +33,11 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+{more}
+"""
+_KEY_STORE = """
+ssl.keystore.type=PEM
+ssl.keystore.location={}
 """
 
 
@@ -41,7 +46,7 @@ class Kafka(Broker):
 
     too_long = 700_000
 
-    def __init__(self, directory: Path, proxy: int | None = None) -> None:
+    def __init__(self, directory: Path, proxy: int | None, key_store: Path | None) -> None:
         self.port, self.outside = free_port(), free_port()
         settings = directory / "server.properties"
         settings.write_text(
@@ -51,6 +56,8 @@ class Kafka(Broker):
                 outside=self.outside,
                 proxy=proxy or self.outside,
                 directory=directory,
+                protocol="SSL" if key_store else "PLAINTEXT",
+                more=_KEY_STORE.format(key_store) if key_store else "",
             ),
             encoding="utf-8",
         )
@@ -125,10 +132,14 @@ class Kafka(Broker):
 
 
 @contextmanager
-def kafka_server(proxy: int | None = None) -> Iterator[Kafka]:
-    """Run one. Who comes to its port for those outside is sent to the proxy's, if there is one."""
+def kafka_server(proxy: int | None = None, *, key_store: Path | None = None) -> Iterator[Kafka]:
+    """Run one, with a port for those outside.
+
+    Who comes to it is sent to the proxy's, if there is one, and spoken to by TLS, if there is a
+    file of PEM with a key and its certificate.
+    """
     with home("kfk") as directory:
-        broker = Kafka(directory, proxy)
+        broker = Kafka(directory, proxy, key_store)
         try:
             yield broker
         finally:

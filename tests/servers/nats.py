@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,8 +22,9 @@ STREAM = {"name": "EVENTS", "subjects": ["events.authsvc"], "discard": "new"}
 class Nats(Broker):
     """nats-server."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, ca: Path | None) -> None:
         self.port = free_port()
+        self._tls = ssl.create_default_context(cafile=ca) if ca else None
         binary = shutil.which("nats-server", path=str(Path(sys.executable).parent))
         command = [binary or missing("nats-server"), "-a", "127.0.0.1", "-p", str(self.port)]
         self.program = Program(
@@ -71,7 +73,10 @@ class Nats(Broker):
 
         async def on_connection() -> Any:
             client = await nats.connect(
-                f"nats://127.0.0.1:{self.port}", allow_reconnect=False, connect_timeout=5
+                f"nats://127.0.0.1:{self.port}",
+                allow_reconnect=False,
+                connect_timeout=5,
+                tls=self._tls,
             )
             try:
                 return await work(client)
@@ -82,10 +87,10 @@ class Nats(Broker):
 
 
 @contextmanager
-def nats_server(*options: str) -> Iterator[Nats]:
-    """Run one."""
+def nats_server(*options: str, ca: Path | None = None) -> Iterator[Nats]:
+    """Run one, with more options if there are; `ca` is whom it is trusted by."""
     with home("nats") as directory:
-        broker = Nats(directory, *options)
+        broker = Nats(directory, *options, ca=ca)
         try:
             yield broker
         finally:

@@ -15,11 +15,10 @@ from tests.servers.processes import Program, free_port, home
 class RedisStreams(Broker):
     """Redis or Valkey."""
 
-    def __init__(self, binary: str, directory: Path) -> None:
+    def __init__(self, binary: str, directory: Path, *more: str) -> None:
         self.port = free_port()
         command = [binary, "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
-        # The least that it takes: 1 MiB for a value.
-        options = ["--appendonly", "yes", "--appendfsync", "always", "--proto-max-bulk-len", "1mb"]
+        options = ["--appendonly", "yes", "--appendfsync", "always", *more]
         self.program = Program([*command, *options, "--dir", str(directory)], log=directory / "log")
         self.start()
 
@@ -50,14 +49,14 @@ def valkey_streams() -> Iterator[RedisStreams]:
 
 
 @contextmanager
-def redis_streams() -> Iterator[RedisStreams]:
-    """Run the `redis-server` on the PATH."""
-    yield from _running(shutil.which("redis-server") or missing("redis-server"))
+def redis_streams(*more: str) -> Iterator[RedisStreams]:
+    """Run the `redis-server` on the PATH, with more options if there are."""
+    yield from _running(shutil.which("redis-server") or missing("redis-server"), *more)
 
 
-def _running(binary: str) -> Iterator[RedisStreams]:
+def _running(binary: str, *more: str) -> Iterator[RedisStreams]:
     with home("rds") as directory:
-        broker = RedisStreams(binary, directory)
+        broker = RedisStreams(binary, directory, *more)
         try:
             yield broker
         finally:

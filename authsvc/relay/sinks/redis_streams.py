@@ -88,5 +88,10 @@ def _connect(address: SinkAddress) -> Redis:
         return Redis(unix_socket_path=address.path, **options)
     [(host, port)] = address.hosts
     if address.has_tls:
-        options |= {"ssl": True, "ssl_ca_certs": address.options.get("ca")}
+        options |= {
+            "ssl": True,
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
+            "ssl_ca_certs": address.options.get("ca"),
+        }
     return Redis(host=host, port=port, db=int(address.path or 0), **options)
