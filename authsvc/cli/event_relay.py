@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authsvc.cli.database import opened
-from authsvc.cli.database import sealer
+from authsvc.cli.database import opened, sealer
 from authsvc.cli.options import Data, Json
 from authsvc.cli.output import fail, show
 

@@ -19,6 +19,7 @@ RUN_BY = {
     "docs/operations.md": "tests/e2e/test_operations.py",
     "docs/passkeys.md": "tests/e2e/test_second_factors.py",
     "docs/recovery.md": "tests/e2e/test_recovery.py",
+    "docs/relay.md": "tests/relay/test_docs.py",
     "docs/second-factors.md": "tests/e2e/test_second_factors.py",
     "docs/services.md": "tests/e2e/test_readme.py",
     "docs/tls.md": "tests/e2e/test_tls.py",
@@ -34,6 +35,7 @@ NOT_RUN = {
     "docs/index.md": 1,
     "docs/operations.md": 1,
     "docs/passkeys.md": 1,
+    "docs/relay.md": 2,
     "docs/second-factors.md": 1,
     "docs/services.md": 1,
 }
