@@ -114,6 +114,7 @@ def interceptor(base: Foundation, parts: Parts) -> CallInterceptor:
         ),
         metrics=base.metrics,
         streams=parts.watching.streams,
+        tracing=base.tracing,
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
         concurrency=CONCURRENCY,

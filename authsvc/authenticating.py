@@ -59,6 +59,7 @@ def put_together(
         foreign_kinds=hash_kinds.current,
         on_queue=base.metrics.set_hash_queue,
         on_shed=base.metrics.count_shed,
+        span=base.span,
     )
     policy = policies.password_policy(base.config)
     login = Login(

@@ -188,6 +188,12 @@ class Config(BaseSettings, CredentialSettings, PortSettings):
         description="Whether gRPC reflection is served. The default is true in dev mode only; "
         "production refuses it.",
     )
+    traces_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
+        description="Collector that traces are sent to by OTLP over gRPC (extra `authsvc[otel]`): "
+        "`http://HOST:PORT`, or `https://` for TLS. Without it nothing is traced.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level of the lines that are logged."
     )

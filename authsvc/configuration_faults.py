@@ -3,6 +3,7 @@
 Each rule gives sentences that say what is wrong and what to do, and never a secret.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -31,6 +32,7 @@ _LONGEST_GRACE = timedelta(seconds=60)
 _LEAST_TIME_COST, _LEAST_MEMORY_KIB = 2, 19456  # OWASP, ASVS 11.4.2
 _LEAST_MEMORY_OF_A_LANE_KIB = 8
 _LEAST_DISTINCT_BYTES = 12
+_EXPORTER = "opentelemetry.exporter.otlp.proto.grpc"
 _MAKE_KEY = "Make one with: openssl rand -base64 32"
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")
 _OTHER_VARIABLES = frozenset(
@@ -98,11 +100,7 @@ def _common_faults(config: Config) -> Iterator[str]:
     if "*" not in config.audiences and config.default_audience not in config.audiences:
         yield "AUTHSVC_DEFAULT_AUDIENCE is not among AUTHSVC_AUDIENCES. Add it there."
     yield from _passkey_faults(config)
-    if config.transport == "native" and importlib.util.find_spec("pygrpc_native") is None:
-        yield (
-            "AUTHSVC_TRANSPORT is native, which is not installed. Run: pip install "
-            "'authsvc[native]', or use grpcio."
-        )
+    yield from _extra_faults(config)
     if config.argon2_memory_cost_kib < _LEAST_MEMORY_OF_A_LANE_KIB * config.argon2_parallelism:
         yield (
             "AUTHSVC_ARGON2_MEMORY_COST_KIB is under 8 KiB for each lane of "
@@ -114,6 +112,25 @@ def _common_faults(config: Config) -> Iterator[str]:
         yield from _pepper_faults(config.password_peppers.get_secret_value())
     yield from _sink_faults(config)
     yield from _tls_faults(config)
+
+
+def _extra_faults(config: Config) -> Iterator[str]:
+    if config.transport == "native" and not _is_installed("pygrpc_native"):
+        yield (
+            "AUTHSVC_TRANSPORT is native, which is not installed. Run: pip install "
+            "'authsvc[native]', or use grpcio."
+        )
+    if config.traces_endpoint is not None and not _is_installed(_EXPORTER):
+        yield (
+            "AUTHSVC_TRACES_ENDPOINT is set, and what sends traces is not installed. Run: pip "
+            "install 'authsvc[otel]', or remove it."
+        )
+
+
+def _is_installed(module: str) -> bool:
+    with contextlib.suppress(ModuleNotFoundError):  # a package above it is not there
+        return importlib.util.find_spec(module) is not None
+    return False
 
 
 def _passkey_faults(config: Config) -> Iterator[str]:

@@ -13,6 +13,7 @@ from authsvc.domain.events import EventSink
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.keys import Keys
 from authsvc.domain.revocation import CLOCK_BOUND
+from authsvc.domain.tracing import Span, untraced
 from authsvc.metrics import Metrics
 from authsvc.own_secrets import own_secret
 from authsvc.recording import Recording
@@ -30,7 +31,9 @@ from authsvc.stores.sql.outbox import Outbox
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.settings import SqlSettings
+from authsvc.stores.sql.transactions import measure
 from authsvc.transport.server import access_to_methods
+from authsvc.transport.trace_context import Tracing, Untraced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Foundation:
     config: Config
     clock: Clock
     metrics: Metrics
+    tracing: Tracing
+    span: Span
     record: EventSink
     recorded: Recording
     engine: Engine
@@ -54,7 +59,7 @@ class Foundation:
     keys: Keys
     fence: FenceKeeper
     stores: ExitStack
-    """Closes all stores."""
+    """Closes all stores, and what looks on while they are used."""
 
     def secret(self, name: str) -> bytes:
         """Give a secret of the service's own: 32 bytes, the same to every worker.
@@ -88,8 +93,10 @@ def lay(config: Config, clock: Clock) -> Foundation:
     journal = SqlRevocationJournal(engine, outbox)
     key_store = SqlKeyStore(engine, outbox, sealer)
     keys = Keys(store=key_store, policy=policies.key_policy(config), clock=clock)
-    redis = RedisConnection(policies.required(config.redis_url))
     stores = ExitStack()
+    tracing, span = _tracing(config, stores)
+    measure(engine, span)
+    redis = RedisConnection(policies.required(config.redis_url), span=span)
     stores.callback(engine.dispose)
     stores.callback(redis.close)
     marks = RedisRevocationMarks(redis)
@@ -106,6 +113,8 @@ def lay(config: Config, clock: Clock) -> Foundation:
         config=config,
         clock=clock,
         metrics=metrics,
+        tracing=tracing,
+        span=span,
         record=recorded.record,
         recorded=recorded,
         engine=engine,
@@ -125,6 +134,17 @@ def lay(config: Config, clock: Clock) -> Foundation:
         fence=fence,
         stores=stores,
     )
+
+
+def _tracing(config: Config, cleanup: ExitStack) -> tuple[Tracing, Span]:
+    if config.traces_endpoint is None:
+        return Untraced(), untraced
+    # Only here: an extra, and slow to import.
+    from authsvc.tracing import OpenTelemetryTracing  # noqa: PLC0415
+
+    tracing = OpenTelemetryTracing(config.traces_endpoint)
+    cleanup.callback(tracing.close)
+    return tracing, tracing.span
 
 
 def _check_password_settings(config: Config, store: SqlPeppers) -> None:

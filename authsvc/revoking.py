@@ -60,7 +60,11 @@ def put_together(
     roll = RedisLeaseRoll(base.redis)
     stream = RedisFeedStream(base.redis)
     acknowledgement = Acknowledgement(
-        roll=roll, lease=base.config.read_lease, steady=since_boot, pause=time.sleep
+        roll=roll,
+        lease=base.config.read_lease,
+        steady=since_boot,
+        pause=time.sleep,
+        span=base.span,
     )
     index = RevocationIndex()
     replica = RevocationReplica(

@@ -40,7 +40,7 @@ class App:
     revoking: Revoking
     relaying: Relaying
     stores: ExitStack
-    """Holds the connections to SQL and Redis."""
+    """Holds the connections to SQL and Redis, and to whoever collects traces."""
     check_redis: Callable[[], list[str]]
 
     def start(self, listen: str) -> int:

@@ -24,6 +24,9 @@ from authsvc.redaction import redact_fields, redact_text
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 """Names the call that is being answered; "" outside of calls."""
 
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""Names the trace that this call is part of; "" if it is part of none."""
+
 Logger = structlog.typing.FilteringBoundLogger
 _Fields = MutableMapping[str, Any]
 
@@ -46,6 +49,8 @@ def configure(*, level: str, log_format: Literal["json", "console"], stream: Tex
     logging.basicConfig(handlers=[_LibraryHandler()], level=least, force=True)
     # For metadata that is not UTF-8, grpcio logs a traceback that quotes it.
     logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
+    # It complains of every batch that a collector does not take, and of what callers send.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
 
 
@@ -65,6 +70,9 @@ def _complete(_logger: object, level: str, fields: _Fields) -> _Fields:
     call = correlation_id.get()
     if call:
         line["correlation_id"] = call
+    trace = trace_id.get()
+    if trace:
+        line["trace_id"] = trace
     if fields.pop("exc_info", None):
         line["exception"] = traceback.format_exc()
     line.update(fields)

@@ -18,7 +18,7 @@ settings.register_profile("busy machine", deadline=None)  # how long it takes pr
 settings.load_profile("busy machine")
 
 
-_ON_BOTH_TRANSPORTS = {"transport", "promises"}
+_ON_BOTH_TRANSPORTS = {"transport", "promises", "tracing"}
 """The suites of what a client sees."""
 
 

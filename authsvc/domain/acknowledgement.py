@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from authsvc.domain.roll import LeaseRoll, Roll
+from authsvc.domain.tracing import Span, untraced
 from authsvc.errors import StoreUnavailable
 
 _FIRST_PAUSE = 0.0005
@@ -29,11 +30,13 @@ class Acknowledgement:
         lease: timedelta,
         steady: Callable[[], float],
         pause: Callable[[float], None],
+        span: Span = untraced,
     ) -> None:
         self._roll = roll
         self._lease = lease.total_seconds()
         self._steady = steady
         self._pause = pause
+        self._span = span
         self._reached = 0
         self._looking = threading.Lock()
         self._looks = 0
@@ -52,6 +55,11 @@ class Acknowledgement:
         """
         if revision <= self._reached:
             return
+        with self._span("wait for workers"):
+            self._wait(revision)
+        self.note(revision)
+
+    def _wait(self, revision: int) -> None:
         sights = _Sights(self._lease)
         end = self._steady() + 2 * self._lease + _MARGIN  # an unsettled roll, then a frozen worker
         pause = _FIRST_PAUSE
@@ -61,7 +69,6 @@ class Acknowledgement:
                 raise StoreUnavailable(detail)
             self._pause(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-        self.note(revision)
 
     def _is_everywhere(self, revision: int, sights: "_Sights") -> bool:
         asked = self._steady()

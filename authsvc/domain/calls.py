@@ -37,6 +37,8 @@ class Call(NamedTuple):
     """The calling service; None if none was authenticated, or it has no service account."""
     certificate: bytes = b""
     """SHA-256 of the client certificate of the connection; empty if there is none."""
+    traceparent: str = ""
+    """Its place in a trace (W3C Trace Context); empty if it is in none."""
 
     @property
     def actor(self) -> str:
@@ -62,6 +64,7 @@ class Call(NamedTuple):
             succeeded=not failure,
             reason=failure or note,
             correlation_id=self.correlation_id,
+            traceparent=self.traceparent,
         )
 
     def origin(self, ip_address: str) -> str:

@@ -84,6 +84,8 @@ class Event:
     """Why it failed or how it came about, in constant words."""
     correlation_id: str = ""
     """Of the call that it happened in."""
+    traceparent: str = ""
+    """The place of that call in a trace (W3C Trace Context); empty if it is in none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +200,7 @@ class EventChain:
     def _link(
         self, before: bytes, event_id: EventId, sequence: int, now: datetime, event: Event
     ) -> bytes:
-        fields = (
+        fields: tuple[object, ...] = (
             sequence,
             event_id,
             now.isoformat(timespec="microseconds"),
@@ -211,4 +213,6 @@ class EventChain:
             event.reason,
             event.correlation_id,
         )
+        if event.traceparent:  # what had none before there were any keeps its link
+            fields = (*fields, event.traceparent)
         return hmac.digest(self._key, before + json.dumps(fields).encode(), "sha256")

@@ -19,6 +19,7 @@ from authsvc.domain.foreign_hashes.foreign_hash import HashKind
 from authsvc.domain.foreign_hashes.schemes import spend
 from authsvc.domain.imported_hash import ImportedHash, read_imported
 from authsvc.domain.password_hashes import PasswordHashes
+from authsvc.domain.tracing import Span, untraced
 from authsvc.errors import DeadlineExceeded, Overloaded
 
 _T = TypeVar("_T")
@@ -39,6 +40,7 @@ class Passwords:
         foreign_kinds: Callable[[], Sequence[HashKind]] = tuple,
         on_queue: Callable[[int], None] = lambda _: None,
         on_shed: Callable[[], None] = lambda: None,
+        span: Span = untraced,
     ) -> None:
         self._hashes = hashes
         self._permits = permits
@@ -46,6 +48,7 @@ class Passwords:
         self._foreign_kinds = foreign_kinds
         self._on_queue = on_queue
         self._on_shed = on_shed
+        self._span = span
         self._waiting = 0
         self._seconds_per_hash = 0.0
         self._lock = threading.Lock()
@@ -138,11 +141,12 @@ class Passwords:
         return read_imported(stored)
 
     def _run(self, work: Callable[[], _T], time_left: timedelta) -> _T:
-        future = self._admit(work, time_left)
-        try:
-            return future.result(timeout=max(0.0, time_left.total_seconds()))
-        except FutureTimeoutError:
-            raise DeadlineExceeded from None
+        with self._span("password hash"):
+            future = self._admit(work, time_left)
+            try:
+                return future.result(timeout=max(0.0, time_left.total_seconds()))
+            except FutureTimeoutError:
+                raise DeadlineExceeded from None
 
     def _admit(self, work: Callable[[], _T], time_left: timedelta) -> "Future[_T]":
         with self._lock:

@@ -75,6 +75,7 @@ class Callers:
         *,
         time_left: Callable[[], timedelta],
         correlation_id: str = "",
+        traceparent: str = "",
         certificate: ClientCertificate | None = None,
         assertion: str = "",
     ) -> tuple[Call, bool]:
@@ -111,6 +112,7 @@ class Callers:
             peer=address,
             time_left=time_left,
             correlation_id=correlation_id,
+            traceparent=traceparent,
             claims=claims,
             service=service,
             certificate=shown,

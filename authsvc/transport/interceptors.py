@@ -2,7 +2,7 @@
 
 The order, from the outside in, and why:
 
-1. time and count, so that refused calls are seen too;
+1. trace, time and count, so that refused calls are seen too;
 2. errors to statuses, so that whatever fails further in is told in one way;
 3. metadata, because all that follows reads it;
 4. the deadline, because a late answer is of no use;
@@ -50,6 +50,7 @@ from authsvc.transport.refusals import RefusedInAnswer
 from authsvc.transport.requests import Cut, RequestStreams, time_heard
 from authsvc.transport.status import cancelled_status, internal_status, status_of
 from authsvc.transport.streams import Streams
+from authsvc.transport.trace_context import Tracing
 from authsvc.transport.validation import is_given_bytes, lenient, validate
 from authsvc.transport.written import serialize
 
@@ -74,6 +75,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         callers: Callers,
         metrics: Metrics,
         streams: Streams,
+        tracing: Tracing,
         deadline: timedelta,
         max_metadata_bytes: int,
         concurrency: int,
@@ -82,6 +84,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._callers = callers
         self._metrics = metrics
         self._streams = streams
+        self._tracing = tracing
         self._deadline = deadline.total_seconds()
         self._max_metadata_bytes = max_metadata_bytes
         # Calls are let in once their message is there: who sends none holds only a thread.
@@ -112,7 +115,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         deserialize = inner.request_deserializer
         if inner.unary_unary is not None and deserialize is not None:
             return grpc.unary_unary_rpc_method_handler(
-                self._answer_with(name, rule, inner.unary_unary),
+                self._tracing.around_call(method, self._answer_with(name, rule, inner.unary_unary)),
                 request_deserializer=(
                     None if is_given_bytes(inner.unary_unary) else lenient(deserialize)
                 ),
@@ -120,13 +123,15 @@ class CallInterceptor(grpc.ServerInterceptor):
             )
         if inner.unary_stream is not None and deserialize is not None:
             return grpc.unary_stream_rpc_method_handler(
-                self._begin_with(name, rule, inner.unary_stream),
+                self._tracing.around_stream(
+                    method, self._begin_with(name, rule, inner.unary_stream)
+                ),
                 request_deserializer=lenient(deserialize),
                 response_serializer=None,  # a response is written once for all who are sent it
             )
         if inner.stream_unary is not None and deserialize is not None:
             return grpc.stream_unary_rpc_method_handler(
-                self._take_with(name, rule, inner.stream_unary),
+                self._tracing.around_call(method, self._take_with(name, rule, inner.stream_unary)),
                 request_deserializer=lenient(deserialize),
                 response_serializer=serialize,
             )
@@ -214,16 +219,20 @@ class CallInterceptor(grpc.ServerInterceptor):
     ) -> Call:
         telemetry.correlation_id.set("")
         metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
+        trace = self._tracing.current(metadata)
+        if trace is not None:
+            telemetry.trace_id.set(trace.trace_id)
         correlation_id = metadata.get(CORRELATION_ID)
         if correlation_id is None or not _CORRELATION_ID_FORM.fullmatch(correlation_id):
             # It only tells calls apart, so it needs no system call.
-            correlation_id = f"{random.getrandbits(64):016x}"
+            correlation_id = trace.trace_id if trace else f"{random.getrandbits(64):016x}"
         telemetry.correlation_id.set(correlation_id)
         call, is_service = self._callers.identify(
             context.peer(),
             metadata,
             time_left=time_left(context),
             correlation_id=correlation_id,
+            traceparent=str(trace) if trace else "",
             certificate=self._certificate(context),
             assertion=rule.assertion(request),
         )

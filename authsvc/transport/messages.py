@@ -277,4 +277,5 @@ def event_message(kept: KeptEvent) -> EventMessage:
         reason=event.reason,
         peer_address=event.peer,
         correlation_id=event.correlation_id,
+        traceparent=event.traceparent,
     )

@@ -71,6 +71,30 @@ def test_p_cfg_1_a_transport_that_is_not_installed_does_not_start(
     assert "pip install 'authsvc[native]'" in fault
 
 
+def test_p_cfg_1_traces_that_nothing_can_send_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _faults(traces_endpoint="http://collector:4317") == []
+    for missing in ("opentelemetry.exporter.otlp.proto.grpc", "opentelemetry"):
+        monkeypatch.setitem(sys.modules, missing, None)
+        (fault,) = _faults(traces_endpoint="http://collector:4317")
+        assert "pip install 'authsvc[otel]'" in fault
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "collector:4317",
+        "http://collector",
+        "http://user:secret@collector:4317",
+        "http://c:1/v1",
+        "",
+    ],
+)
+def test_an_endpoint_of_traces_is_a_host_and_a_port(endpoint: str) -> None:
+    with pytest.raises(ConfigurationError, match="AUTHSVC_TRACES_ENDPOINT") as caught:
+        load(traces_endpoint=endpoint)
+    assert "secret" not in str(caught.value)
+
+
 def test_p_cfg_1_the_native_transport_off_loopback_needs_a_mesh() -> None:
     (fault,) = _faults(transport="native", listen="0.0.0.0:50051")
     assert "AUTHSVC_TLS_TERMINATED_BY_MESH" in fault

@@ -45,6 +45,7 @@ def test_events_come_back_as_they_were_in_their_order(store: SqlEventStore, now:
         succeeded=False,
         reason="wrong password 👋",
         correlation_id="abc",
+        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     )
     store.append([first, _event("acc_b")], now=now)
     store.append([], now=now)
@@ -121,6 +122,7 @@ def test_what_is_forgotten_leaves_no_gap_behind_it(store: SqlEventStore, now: da
         {"peer": "x"},
         {"session_id": "x"},
         {"correlation_id": "x"},
+        {"traceparent": "x"},
         {"type": "x"},
         {"event_id": "evt_x"},
     ],
@@ -132,6 +134,16 @@ def test_an_event_that_was_changed_is_found(
     store.append([_event(str(number)) for number in range(5)], now=now)
     write(engine, lambda c: c.execute(update(events).where(events.c.sequence == 3).values(changed)))
     assert _first_wrong(store) == 3
+
+
+def test_a_trace_that_was_taken_from_an_event_is_found(
+    store: SqlEventStore, engine: Engine, now: datetime
+) -> None:
+    """Events without one have the links that they had before there were any (P-DUR-3)."""
+    store.append([_event("1"), _event("2", traceparent="00-a-b-01"), _event("3")], now=now)
+    assert _first_wrong(store) is None
+    write(engine, lambda c: c.execute(update(events).values(traceparent="")))
+    assert _first_wrong(store) == 2
 
 
 def test_an_event_that_was_removed_is_found(

@@ -13,6 +13,7 @@ from redis.connection import ConnectionPool
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
+from authsvc.domain.tracing import Span, untraced
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.redis.pool import Pool
 from authsvc.stores.redis.trust import Introduction, ServerIdentity, Trust
@@ -31,6 +32,8 @@ class Script:
     """A Lua script of this package, called by its SHA-1 as EVALSHA wants it."""
 
     def __init__(self, name: str) -> None:
+        self.label = f"redis {name}"
+        """How a span of it is called."""
         file = resources.files("authsvc.stores.redis") / "scripts" / f"{name}.lua"
         self.source = file.read_bytes()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
@@ -56,17 +59,19 @@ class RedisConnection:
     The server must allow `INFO`, by which a restarted or replaced one is recognised.
     """
 
-    def __init__(self, url: str, *, max_connections: int = 64) -> None:
+    def __init__(self, url: str, *, max_connections: int = 64, span: Span = untraced) -> None:
         """Prepare a pool; nothing is connected yet.
 
         Args:
             url: `redis://`, `rediss://` or `unix://`, as redis-py reads them.
             max_connections: How many calls can be under way at once; others wait.
+            span: Measures each round trip.
 
         """
         self.trust = Trust()
         self.on_distrust: Callable[[], None] | None = None
         """What makes the server trustworthy again: `FenceKeeper.restore`."""
+        self._span = span
         self._introductions: dict[_Connection, Introduction] = {}
         options = ConnectionPool.from_url(
             url,
@@ -147,7 +152,7 @@ class RedisConnection:
     def _exchange(self, calls: Sequence[Call], *, fenced: bool) -> list[Any]:
         if not calls:
             return []
-        with self._taken() as connection:
+        with self._span(_label(calls), system="redis"), self._taken() as connection:
             fence = self.trust.meet(self._introductions[connection].identity)
             if fenced and fence is None:
                 return [_FENCE_MISMATCH]
@@ -197,6 +202,12 @@ class RedisConnection:
             detail = "redis is not trusted yet"
             raise StoreUnavailable(detail)
         self.on_distrust()
+
+
+def _label(calls: Sequence[Call]) -> str:
+    if len(calls) == 1:
+        return calls[0].script.label
+    return " + ".join(dict.fromkeys(call.script.label for call in calls))
 
 
 def _answers(

@@ -124,6 +124,7 @@ def _values(kept: KeptEvent) -> dict[str, Any]:
         "succeeded": event.succeeded,
         "reason": event.reason,
         "correlation_id": event.correlation_id,
+        "traceparent": event.traceparent,
         "link": kept.link,
     }
 
@@ -142,6 +143,7 @@ def _kept(row: Row[Any]) -> KeptEvent:
             succeeded=row.succeeded,
             reason=row.reason,
             correlation_id=row.correlation_id,
+            traceparent=row.traceparent,
         ),
         link=row.link,
     )

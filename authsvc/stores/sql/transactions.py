@@ -1,7 +1,7 @@
 """Transactions, and what becomes of a failure: the one place where the drivers' errors end."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -15,6 +15,7 @@ from sqlalchemy.exc import (
     TimeoutError as PoolExhausted,
 )
 
+from authsvc.domain.tracing import Span, untraced
 from authsvc.errors import FieldViolation, InvalidRequest, StoreUnavailable
 from authsvc.stores.sql.engine import WRITES
 
@@ -23,6 +24,18 @@ _T = TypeVar("_T")
 _ATTEMPTS = 3
 _DEADLOCKS = {"40001", "40P01", "1213"}
 """Serialization failure and deadlock of PostgreSQL, deadlock of MySQL: all was rolled back."""
+_SPAN = "authsvc_span"
+"""The execution option that holds what measures an engine's transactions."""
+
+
+def measure(engine: Engine, span: Span) -> None:
+    """Have each transaction on an engine measured from now on, with its waits."""
+    engine.update_execution_options(**{_SPAN: span})
+
+
+def _measured(engine: Engine, name: str) -> AbstractContextManager[object]:
+    span: Span = engine.get_execution_options().get(_SPAN, untraced)
+    return span(name, system=engine.dialect.name)
 
 
 def write(engine: Engine, work: Callable[[Connection], _T]) -> _T:
@@ -34,15 +47,16 @@ def write(engine: Engine, work: Callable[[Connection], _T]) -> _T:
         Exception: What the work raises; nothing was written.
 
     """
-    attempt = 1
-    while True:
+    with _measured(engine, "sql write"):
+        for _ in range(_ATTEMPTS - 1):
+            with _translated():
+                try:
+                    return _write_once(engine, work)
+                except DBAPIError as error:
+                    if _code(error) not in _DEADLOCKS:
+                        raise
         with _translated():
-            try:
-                return _write_once(engine, work)
-            except DBAPIError as error:
-                if attempt == _ATTEMPTS or _code(error) not in _DEADLOCKS:
-                    raise
-        attempt += 1
+            return _write_once(engine, work)
 
 
 class _Overtaken(Exception):
@@ -84,7 +98,12 @@ def read(engine: Engine) -> Iterator[Connection]:
         InvalidRequest: The database can't hold a value that was asked for.
 
     """
-    with _translated(), engine.connect() as connection, connection.begin():
+    with (
+        _measured(engine, "sql read"),
+        _translated(),
+        engine.connect() as connection,
+        connection.begin(),
+    ):
         yield connection
 
 

@@ -32,6 +32,7 @@ events = Table(
     Column("succeeded", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Column("correlation_id", identifier(128), nullable=False),
+    Column("traceparent", identifier(55), nullable=False, server_default=""),
     Column("link", exact_bytes(32), nullable=False),
     Index(None, "create_time"),
     Index(None, "subject"),
