@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tools.reference import DOCS, api, attacks, commands, configuration, errors, promises
+from tools.reference import DOCS, api, attacks, commands, configuration, errors, metrics, promises
 from tools.reference.contract import Contract
 
 
@@ -13,6 +13,7 @@ def pages() -> dict[Path, str]:
     tests = promises.Suite.read()
     made = {
         "configuration.md": configuration.page(),
+        "metrics.md": metrics.page(),
         "promises.md": promises.page(tests),
         "attacks.md": attacks.page(tests),
         "errors.md": errors.page(contract),
