@@ -17,6 +17,7 @@ from benchmarks import (
     harness,
     hashing,
     importing,
+    installing,
     library,
     memory,
     proxying,
@@ -44,6 +45,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     starting,
     importing,
     relaying,
+    installing,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")
