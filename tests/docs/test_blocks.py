@@ -33,9 +33,11 @@ NOT_RUN = {
     "docs/getting-started.md": 1,
     "docs/import.md": 1,
     "docs/index.md": 1,
+    "docs/observability.md": 1,
     "docs/operations.md": 1,
     "docs/passkeys.md": 1,
     "docs/relay.md": 2,
+    "docs/releasing.md": 1,
     "docs/second-factors.md": 1,
     "docs/services.md": 1,
 }
