@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61uthn/v1/event.proto\x12\x08\x61uthn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x02\n\x05\x45vent\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x12\n\x04type\x18\x04 \x01(\tR\x04type\x12\x14\n\x05\x61\x63tor\x18\x05 \x01(\tR\x05\x61\x63tor\x12\x18\n\x07subject\x18\x06 \x01(\tR\x07subject\x12\x1d\n\nsession_id\x18\x07 \x01(\tR\tsessionId\x12\x30\n\x07outcome\x18\x08 \x01(\x0e\x32\x16.authn.v1.EventOutcomeR\x07outcome\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12!\n\x0cpeer_address\x18\n \x01(\tR\x0bpeerAddress\x12%\n\x0e\x63orrelation_id\x18\x0b \x01(\tR\rcorrelationId*c\n\x0c\x45ventOutcome\x12\x1d\n\x19\x45VENT_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_OUTCOME_SUCCESS\x10\x01\x12\x19\n\x15\x45VENT_OUTCOME_FAILURE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61uthn/v1/event.proto\x12\x08\x61uthn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x03\n\x05\x45vent\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x12\n\x04type\x18\x04 \x01(\tR\x04type\x12\x14\n\x05\x61\x63tor\x18\x05 \x01(\tR\x05\x61\x63tor\x12\x18\n\x07subject\x18\x06 \x01(\tR\x07subject\x12\x1d\n\nsession_id\x18\x07 \x01(\tR\tsessionId\x12\x30\n\x07outcome\x18\x08 \x01(\x0e\x32\x16.authn.v1.EventOutcomeR\x07outcome\x12\x16\n\x06reason\x18\t \x01(\tR\x06reason\x12!\n\x0cpeer_address\x18\n \x01(\tR\x0bpeerAddress\x12%\n\x0e\x63orrelation_id\x18\x0b \x01(\tR\rcorrelationId\x12 \n\x0btraceparent\x18\x0c \x01(\tR\x0btraceparent*c\n\x0c\x45ventOutcome\x12\x1d\n\x19\x45VENT_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_OUTCOME_SUCCESS\x10\x01\x12\x19\n\x15\x45VENT_OUTCOME_FAILURE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authn.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTOUTCOME']._serialized_start=440
-  _globals['_EVENTOUTCOME']._serialized_end=539
+  _globals['_EVENTOUTCOME']._serialized_start=474
+  _globals['_EVENTOUTCOME']._serialized_end=573
   _globals['_EVENT']._serialized_start=68
-  _globals['_EVENT']._serialized_end=438
+  _globals['_EVENT']._serialized_end=472
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,7 @@ class Event(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     PEER_ADDRESS_FIELD_NUMBER: _builtins.int
     CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Names the event: `evt_` and 32 hexadecimal digits. The same event never has another id."""
     sequence: _builtins.int
@@ -80,7 +81,9 @@ class Event(_message.Message):
     peer_address: _builtins.str
     """The address of the caller."""
     correlation_id: _builtins.str
-    """The `x-correlation-id` of the call."""
+    """The `x-correlation-id` of the call; without one the id of its trace, or one that was made."""
+    traceparent: _builtins.str
+    """The place of the call in a trace, as in W3C Trace Context; empty if it is in none."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was kept, which is before the act was answered."""
@@ -99,10 +102,11 @@ class Event(_message.Message):
         reason: _builtins.str = ...,
         peer_address: _builtins.str = ...,
         correlation_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "correlation_id", b"correlation_id", "create_time", b"create_time", "event_id", b"event_id", "outcome", b"outcome", "peer_address", b"peer_address", "reason", b"reason", "sequence", b"sequence", "session_id", b"session_id", "subject", b"subject", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "correlation_id", b"correlation_id", "create_time", b"create_time", "event_id", b"event_id", "outcome", b"outcome", "peer_address", b"peer_address", "reason", b"reason", "sequence", b"sequence", "session_id", b"session_id", "subject", b"subject", "traceparent", b"traceparent", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
