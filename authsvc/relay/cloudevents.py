@@ -47,7 +47,11 @@ def message(kept: KeptEvent, *, source: str) -> Message:
         },
     }
     # Attributes may be left out, and may not be empty.
-    optional = {"subject": event.subject, "correlationid": event.correlation_id}
+    optional = {
+        "subject": event.subject,
+        "correlationid": event.correlation_id,
+        "traceparent": event.traceparent,  # the extension "distributed tracing"
+    }
     attributes |= {name: value for name, value in optional.items() if value}
     return Message(
         event_id=kept.event_id,

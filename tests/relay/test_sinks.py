@@ -9,6 +9,8 @@ from cloudevents.core.v1.event import CloudEvent
 from tests.relay.kit import ISSUER, SINK, Kit, by_subject, event, first_ids, step_until
 from tests.servers.brokers import Broker
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 
 def test_all_events_arrive_in_the_order_of_each_subject(broker: Broker, kit: Kit) -> None:
     kit.append_many(300, subjects=7)
@@ -32,6 +34,7 @@ def test_an_event_is_a_cloudevent(broker: Broker, kit: Kit) -> None:
             succeeded=False,
             reason="wrong password 👋",
             correlation_id="abc",
+            traceparent=TRACE,
         )
     )
     [kept] = kit.events.after(0, limit=1)
@@ -49,6 +52,7 @@ def test_an_event_is_a_cloudevent(broker: Broker, kit: Kit) -> None:
     assert read.get_datacontenttype() == "application/json"
     assert read.get_extension("sequence") == "00000000000000000001"
     assert read.get_extension("correlationid") == "abc"
+    assert read.get_extension("traceparent") == TRACE
     assert read.get_data() == {
         "actor": "web",
         "peer_address": "10.0.0.1",
