@@ -27,6 +27,7 @@ def service_account(*, now: datetime, **fields: Any) -> ServiceAccount:
         "scopes": (),
         "methods": (EVERYTHING,),
         "audiences": (EVERYTHING,),
+        "own_audiences": (),
         "certificate_names": (),
         "public_keys": (),
         "state": ServiceAccountState.ACTIVE,

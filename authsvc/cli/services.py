@@ -40,6 +40,12 @@ PublicKeys = Annotated[
 ]
 _METHOD = "What it may call: package.Service/Method, package.Service/* or '*'; may be repeated."
 _AUDIENCE = "For whom it may get and check tokens, or '*'; may be repeated."
+OwnAudiences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--own-audience", help="An audience that it is itself, to exchange tokens; may be repeated."
+    ),
+]
 
 
 @app.command()
@@ -48,6 +54,7 @@ def create(
     *,
     method: Annotated[list[str], typer.Option(help=_METHOD)],
     audience: Annotated[list[str], typer.Option(help=_AUDIENCE)],
+    own_audience: OwnAudiences = None,
     scope: Scopes = None,
     certificate: Certificates = None,
     public_key: PublicKeys = None,
@@ -59,7 +66,11 @@ def create(
     from authsvc.domain.service_directory import NewServiceAccount  # noqa: PLC0415
 
     lists = _lists(
-        methods=method, audiences=audience, scopes=scope or [], certificate_names=certificate or []
+        methods=method,
+        audiences=audience,
+        own_audiences=own_audience or [],
+        scopes=scope or [],
+        certificate_names=certificate or [],
     )
     keys = _read_keys(public_key or [])
     validate_typed(CreateServiceAccountRequest(name=name, **lists))
@@ -74,6 +85,7 @@ def allow(
     *,
     method: Annotated[list[str] | None, typer.Option(help=_METHOD)] = None,
     audience: Annotated[list[str] | None, typer.Option(help=_AUDIENCE)] = None,
+    own_audience: OwnAudiences = None,
     scope: Scopes = None,
     certificate: Certificates = None,
     public_key: PublicKeys = None,
@@ -88,6 +100,7 @@ def allow(
     given = {
         "methods": method,
         "audiences": audience,
+        "own_audiences": own_audience,
         "scopes": scope,
         "certificate_names": certificate,
     }
@@ -227,6 +240,7 @@ def _row(account: "ServiceAccount", keys: "Sequence[ApiKey] | None" = None) -> d
         "scopes": " ".join(account.scopes),
         "methods": " ".join(account.methods),
         "audiences": " ".join(account.audiences),
+        "own_audiences": " ".join(account.own_audiences),
         "certificate_names": " ".join(account.certificate_names),
         "public_keys": " ".join(key["kid"] for key in account.public_keys),
     }

@@ -198,6 +198,7 @@ def opened(account: ServiceAccount, proof: Proof, key: ApiKey | None = None) -> 
         scopes=scopes,
         methods=frozenset(account.methods),
         audiences=frozenset(account.audiences),
+        own_audiences=frozenset(account.own_audiences),
         epoch=account.epoch,
         proofs=frozenset((proof,)),
         session_id=key.session_id if key is not None else None,

@@ -30,6 +30,8 @@ class CallingService:
     """What it may call, as its service account has it."""
     audiences: frozenset[str]
     """For whom it may get and check tokens, as its service account has it."""
+    own_audiences: frozenset[str]
+    """The audiences that it is itself, as its service account has it."""
     epoch: int
     proofs: frozenset[Proof]
     session_id: SessionId | None = None
@@ -62,6 +64,7 @@ def united(one: CallingService | None, other: CallingService) -> CallingService:
         scopes=one.scopes & other.scopes,
         methods=newer.methods,
         audiences=newer.audiences,
+        own_audiences=newer.own_audiences,
         epoch=min(one.epoch, other.epoch),
         proofs=one.proofs | other.proofs,
         session_id=one.session_id or other.session_id,

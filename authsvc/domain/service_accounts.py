@@ -41,6 +41,8 @@ class ServiceAccount:
     """What it may call: `package.Service/Method`, `package.Service/*` or EVERYTHING."""
     audiences: tuple[str, ...]
     """For whom it may get and check tokens; EVERYTHING for anybody."""
+    own_audiences: tuple[str, ...]
+    """The audiences that it is itself: what is sent to these it may exchange."""
     certificate_names: tuple[str, ...]
     """SPIFFE URIs and DNS names of the client certificates that prove that it calls."""
     public_keys: tuple[Mapping[str, str], ...]
@@ -59,6 +61,7 @@ class ServiceAccountChange:
     scopes: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     audiences: tuple[str, ...] | None = None
+    own_audiences: tuple[str, ...] | None = None
     certificate_names: tuple[str, ...] | None = None
     public_keys: tuple[Mapping[str, str], ...] | None = None
     state: ServiceAccountState | None = None

@@ -35,6 +35,7 @@ class NewServiceAccount:
     scopes: tuple[str, ...]
     methods: tuple[str, ...]
     audiences: tuple[str, ...]
+    own_audiences: tuple[str, ...] = ()
     certificate_names: tuple[str, ...] = ()
     public_keys: tuple[Mapping[str, str], ...] = ()
 
@@ -82,6 +83,7 @@ class ServiceDirectory:
             scopes=tuple(sorted(new.scopes)),
             methods=tuple(sorted(new.methods)),
             audiences=tuple(sorted(new.audiences)),
+            own_audiences=tuple(sorted(new.own_audiences)),
             certificate_names=tuple(sorted(new.certificate_names)),
             public_keys=_checked(new.public_keys),
             state=ServiceAccountState.ACTIVE,

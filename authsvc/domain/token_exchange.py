@@ -29,6 +29,7 @@ from authsvc.errors import (
     TokenInactive,
 )
 from authsvc.verify.claims import MAX_ACTORS, Actor, Claims
+from authsvc.verify.jws import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class TokenExchange:
 
         Raises:
             CallerUnauthenticated: No service calls, or one that proves itself by a token alone.
-            TokenInactive: The old one is not active, or for an audience that is not the service's.
+            TokenInactive: The old one is not active, or was not sent to the service itself.
             InvalidAudience: Tokens are not issued for the audience, or not to this service.
             InvalidScope: The old one or the service does not have the scope.
             InvalidRequest: The old one was passed on too often, or the new one is to be bound and
@@ -89,7 +90,7 @@ class TokenExchange:
 
         """
         service = proven_service(call)
-        subject = self._subject(call, subject_token, wanted)
+        subject = self._subject(service, subject_token, wanted)
         audience = self._audience(wanted.audience)
         call.check_audience(audience)
         _check_scopes(service, subject, wanted)
@@ -97,6 +98,7 @@ class TokenExchange:
         now = self._clock()
         grant = ExchangedGrant(
             subject=subject,
+            subject_key=parse(subject_token).header.key_id,
             actor=Actor(service.service_account_id, service.epoch, session_of(service)),
             client_id=service.name,
             audience=audience,
@@ -112,10 +114,12 @@ class TokenExchange:
         )
         return token
 
-    def _subject(self, call: Call, subject_token: str, wanted: Exchange) -> Claims:
+    def _subject(self, service: CallingService, subject_token: str, wanted: Exchange) -> Claims:
         """Give what the old token says, which was sent to this service and no other."""
         claims = self._checker.decode(subject_token)
-        if not call.serves(claims.audience):
+        # Not all that it may get tokens for: whoever is sent one of those could send it back, and
+        # have it exchanged for what is the service's to reach (the confused deputy).
+        if claims.audience not in service.own_audiences:
             raise TokenInactive(TokenDefect.AUDIENCE)
         requirements = Requirements(audience=claims.audience, certificate=wanted.certificate)
         subject = self._checker.verify(subject_token, requirements).claims
@@ -138,4 +142,7 @@ def _end(subject: Claims, service: CallingService, wanted: Exchange, now: dateti
         ends.append(service.expire_time)
     if wanted.ttl is not None:
         ends.append(now + wanted.ttl)
-    return min(ends)
+    end = min(ends)
+    if int(end.timestamp()) <= int(now.timestamp()):  # it lives on by the leeway for clocks alone
+        raise TokenInactive(TokenDefect.EXPIRED)
+    return end

@@ -64,6 +64,8 @@ class ExchangedGrant:
 
     subject: Claims
     """Of the token that it is made from."""
+    subject_key: str
+    """The `kid` of the key that signed that."""
     actor: Actor
     client_id: str
     audience: str
@@ -151,6 +153,7 @@ class TokenIssuer:
             "epoch": subject.epoch,
             "act": _nested((grant.actor, *before.actors)),
             "lineage": [subject.token_id, *before.token_ids],
+            "lineage_keys": list(dict.fromkeys((grant.subject_key, *before.key_ids))),
             **_confirmation(grant.certificate),
         }
         partition = account_partition(AccountId(subject.subject))

@@ -129,8 +129,10 @@ class Verification:
             return Introspection(None, None, self._reach(min_revision))
         return Introspection(verdict.claims, None, verdict.revision)
 
-    def explain(self, call: Call, access_token: str, *, audience: str = "") -> Explanation:
-        """Say why an access token is refused, or that it is not.
+    def explain(
+        self, call: Call, access_token: str, *, audience: str = "", certificate: bytes = b""
+    ) -> Explanation:
+        """Say why an access token is refused that came with a certificate, or that it is not.
 
         Raises:
             StoreUnavailable: It may be either.
@@ -144,7 +146,7 @@ class Verification:
             return Explanation(TokenDefect.AUDIENCE, None)
         try:
             self._checker.verify(
-                access_token, Requirements(audience=audience, certificate=claims.certificate)
+                access_token, Requirements(audience=audience, certificate=certificate)
             )
         except TokenInactive as refusal:
             return Explanation(refusal.defect, claims)

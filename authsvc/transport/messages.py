@@ -227,6 +227,7 @@ def service_account_message(account: ServiceAccount) -> ServiceAccountMessage:
         create_time=timestamp(account.create_time),
         update_time=timestamp(account.update_time),
         epoch=account.epoch,
+        own_audiences=account.own_audiences,
     )
 
 

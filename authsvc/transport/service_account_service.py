@@ -1,6 +1,7 @@
 """ServiceAccountService: between its messages and `domain/service_directory.py`."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import grpc
 from authn.v1 import service_account_service_pb2 as pb
@@ -14,7 +15,9 @@ from authsvc.transport.context import current_call
 from authsvc.transport.messages import api_key_message, service_account_message
 from authsvc.transport.pages import PageTokens, page_size
 
-_CHANGEABLE = frozenset(("scopes", "methods", "audiences", "certificate_names", "public_keys"))
+_NAMES = ("scopes", "methods", "audiences", "own_audiences", "certificate_names")
+"""The lists that are nothing but names."""
+_CHANGEABLE = frozenset((*_NAMES, "public_keys"))
 
 
 class ServiceAccountService(ServiceAccountServiceServicer):
@@ -32,6 +35,7 @@ class ServiceAccountService(ServiceAccountServiceServicer):
             scopes=tuple(request.scopes),
             methods=tuple(request.methods),
             audiences=tuple(request.audiences),
+            own_audiences=tuple(request.own_audiences),
             certificate_names=tuple(request.certificate_names),
             public_keys=_jwks(request.public_keys),
         )
@@ -116,13 +120,11 @@ def _change(request: pb.UpdateServiceAccountRequest) -> ServiceAccountChange:
     if not paths or paths - _CHANGEABLE:
         rule = "It must name one or more of " + ", ".join(sorted(_CHANGEABLE)) + "."
         raise InvalidRequest(FieldViolation("update_mask", rule))
+    named: dict[str, Any] = {
+        name: tuple(sorted(getattr(request, name))) for name in _NAMES if name in paths
+    }
     return ServiceAccountChange(
-        scopes=tuple(sorted(request.scopes)) if "scopes" in paths else None,
-        methods=tuple(sorted(request.methods)) if "methods" in paths else None,
-        audiences=tuple(sorted(request.audiences)) if "audiences" in paths else None,
-        certificate_names=(
-            tuple(sorted(request.certificate_names)) if "certificate_names" in paths else None
-        ),
+        **named,
         public_keys=_jwks(request.public_keys) if "public_keys" in paths else None,
     )
 

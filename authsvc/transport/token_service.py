@@ -146,7 +146,10 @@ class TokenService(TokenServiceServicer):
         self, request: pb.ExplainTokenRequest, _: grpc.ServicerContext
     ) -> pb.ExplainTokenResponse:
         found = self._verification.explain(
-            current_call(), request.access_token, audience=request.audience
+            current_call(),
+            request.access_token,
+            audience=request.audience,
+            certificate=request.certificate_sha256,
         )
         return pb.ExplainTokenResponse(
             active=found.defect is None,

@@ -22,6 +22,7 @@ MAX_ACTORS = 4
 
 _THUMBPRINT = "x5t#S256"
 _SHA256_BYTES = 32
+_DELEGATION = frozenset({"act", "lineage", "lineage_keys"})
 _ACTOR_MEMBERS = frozenset({"sub", "epoch", "sid"})
 
 _INTEGER_END = 2**53
@@ -55,6 +56,8 @@ class Delegation(NamedTuple):
     """The one that acts now first."""
     token_ids: tuple[str, ...]
     """The `jti` of the token that it was made from, and of those which that was made from."""
+    key_ids: tuple[str, ...] = ()
+    """The `kid` of the keys that these were signed by."""
 
 
 class Claims(NamedTuple):
@@ -155,13 +158,16 @@ def _strings(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _delegation(claims: Mapping[str, Any]) -> Delegation | None:
-    if "act" not in claims and "lineage" not in claims:
+    if _DELEGATION.isdisjoint(claims):
         return None
     actors, token_ids = _actors(claims), _strings(claims, "lineage")
-    # Each exchange has added one of each.
-    if not actors or len(actors) != len(token_ids) or not all(token_ids):
+    key_ids = _strings(claims, "lineage_keys")
+    # Each exchange has added one of each, and no more than one key.
+    if not actors or len(actors) != len(token_ids) or len(key_ids) > len(actors):
         raise TokenInactive(TokenDefect.CLAIMS)
-    return Delegation(actors, token_ids)
+    if not all((*token_ids, *key_ids)):
+        raise TokenInactive(TokenDefect.CLAIMS)
+    return Delegation(actors, token_ids, key_ids)
 
 
 def _actors(claims: Mapping[str, Any]) -> tuple[Actor, ...]:

@@ -63,7 +63,8 @@ class TokenVerifier:
         """Give the claims of a token that a key of the ring signed, whatever they say.
 
         Raises:
-            TokenInactive: The token is not authentic, or its claims are not of the right form.
+            TokenInactive: The token is not authentic, or its claims are not of the right form, or
+                one that it came from was signed by a key that is not in the ring (any more).
 
         """
         jws = parse(token)
@@ -74,7 +75,12 @@ class TokenVerifier:
             raise TokenInactive(TokenDefect.ALGORITHM)
         if not key.verify(jws.signature, jws.signing_input):
             raise TokenInactive(TokenDefect.SIGNATURE)
-        return read_claims(jws.payload)
+        claims = read_claims(jws.payload)
+        if claims.delegation is not None:
+            for key_id in claims.delegation.key_ids:
+                if keys.find(key_id) is None:
+                    raise TokenInactive(TokenDefect.UNKNOWN_KEY)
+        return claims
 
     def _check_times(self, claims: Claims, now: float) -> None:
         # Each says what must hold, so that a `now` that is no number fails, too.

@@ -21,3 +21,21 @@ def test_p_rev_6_the_memory_outlives_tokens_and_sessions_by_leeway_and_clock_bou
 
     assert lifetimes.remember_token(_NOW) >= _NOW + leeway + CLOCK_BOUND
     assert lifetimes.remember_session(_NOW) >= last_token_ends + leeway + CLOCK_BOUND
+
+
+@given(_durations, st.timedeltas(timedelta(0), timedelta(seconds=60)), _durations)
+def test_p_rev_6_the_memory_outlives_what_was_exchanged_from_what_is_revoked(
+    access_token: timedelta, leeway: timedelta, age: timedelta
+) -> None:
+    """A token that was exchanged ends with the old one, and by the life of an access token."""
+    lifetimes = Lifetimes(access_token=access_token, session=timedelta(0), leeway=leeway)
+    old_ends = _NOW - min(age, access_token) + access_token
+    new_ends = min(old_ends, _NOW + access_token)  # exchanged at the moment of the revocation
+
+    of_the_old_token, of_an_actor = (
+        lifetimes.remember_token(old_ends),
+        lifetimes.remember_service(_NOW),
+    )
+
+    assert of_the_old_token >= new_ends + leeway + CLOCK_BOUND
+    assert of_an_actor >= new_ends + leeway + CLOCK_BOUND

@@ -52,6 +52,7 @@ def test_a_service_is_looked_after_from_its_first_day_to_its_last(data: Path) ->
     for step in (
         ("create", "orders", "--method", "*", "--audience", "*", "--public-key", str(jwk)),
         ("allow", "orders", "--scope", "a", "--certificate-name", "spiffe://corp.example/orders"),
+        ("allow", "orders", "--own-audience", "o", "--own-audience", "p"),
         ("create-key", "orders", "--scope", "a", "--lifetime", "90d", "--display-name", "ci"),
         ("disable", "orders"),
     ):
@@ -60,6 +61,7 @@ def test_a_service_is_looked_after_from_its_first_day_to_its_last(data: Path) ->
     shown = json.loads(services(data, "show", "orders", "--json").stdout)
     (key,) = json.loads(services(data, "list-keys", "orders", "--json").stdout)
     assert (shown["state"], shown["scopes"], shown["methods"]) == ("DISABLED", "a", "*")
+    assert (shown["audiences"], shown["own_audiences"]) == ("*", "o p")
     assert shown["certificate_names"] == "spiffe://corp.example/orders"
     assert shown["public_keys"] == JWKS["EdDSA"]["kid"]
     assert (key["display_name"], key["scopes"]) == ("ci", "a")

@@ -1,7 +1,5 @@
 """Services pass tokens on, never wider, and never beyond what they come from (P-INT-3, P-REV-1)."""
 
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,10 +16,8 @@ from authn.v1.service_account_service_pb2 import (
     RevokeApiKeyRequest,
 )
 from authn.v1.session_service_pb2 import RevokeAllSessionsRequest, RevokeSessionRequest
-from authn.v1.token_pb2 import TokenClaims
 from authn.v1.token_service_pb2 import (
     ExchangeTokenRequest,
-    ExchangeTokenResponse,
     ExplainTokenRequest,
     IntrospectTokenRequest,
     RevokeTokenRequest,
@@ -35,46 +31,21 @@ from hypothesis import strategies as st
 from authsvc.client import Verifier
 from authsvc.errors import TokenInactive
 from tests.callers import Caller, make_caller, service_token
+from tests.promises.exchanging import (
+    EXCHANGE,
+    SCOPES,
+    claims_of,
+    exchange,
+    exchanged,
+    passing_on,
+    payload,
+    person,
+)
 from tests.service import Service, bearer, running
 from tests.stores.hot.servers import Server, valkey
 from tests.transport.calls import outcome
 
-EXCHANGE = "authsvc.tokens.exchange"
-SCOPES = ("orders.read", "orders.write", "stock.read")
 PATIENCE = timedelta(seconds=20)
-
-
-def passing_on(service: Service, *scopes: str, **fields: Any) -> Caller:
-    """Make a service that may exchange tokens."""
-    return make_caller(service, EXCHANGE, *(scopes or SCOPES), **fields)
-
-
-def exchange(service: Service, by: Caller, token: str, **fields: Any) -> ExchangeTokenResponse:
-    """Exchange a token."""
-    request = ExchangeTokenRequest(subject_token=token, **fields)
-    return service.token.ExchangeToken(request, metadata=by.metadata)
-
-
-def exchanged(service: Service, by: Caller, token: str, **fields: Any) -> str:
-    """Exchange a token, and give the new one."""
-    return exchange(service, by, token, **fields).access_token
-
-
-def person(service: Service, **fields: Any) -> str:
-    """Give the token of a person."""
-    return service.register(**{"scopes": SCOPES, **fields}).tokens.access_token
-
-
-def claims_of(service: Service, token: str, audience: str = "") -> TokenClaims:
-    """Give what an active token says."""
-    request = VerifyTokenRequest(access_token=token, audience=audience)
-    return service.token.VerifyToken(request).claims
-
-
-def payload(token: str) -> dict[str, Any]:
-    """Read a token without a check."""
-    part = token.split(".")[1]
-    return json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))  # type: ignore[no-any-return]
 
 
 def test_p_int_3_the_new_token_is_the_subjects_and_names_who_acts(service: Service) -> None:
@@ -147,7 +118,7 @@ def test_p_int_3_no_exchange_widens_anything(
 
 def test_p_int_3_no_new_token_outlives_the_key_it_was_got_by(service: Service) -> None:
     by = passing_on(service)
-    short = make_caller(service, EXCHANGE)
+    short = passing_on(service)
     old = person(service)
     assert claims_of(service, exchanged(service, by, old)).expire_time == (
         claims_of(service, old).expire_time

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from authn.v1.token_service_pb2 import (
     ExchangeTokenRequest,
+    ExplainTokenRequest,
     IntrospectTokenRequest,
     IssueServiceTokenRequest,
+    TokenDefect,
     VerifyTokenRequest,
     VerifyTokensRequest,
 )
@@ -19,7 +21,7 @@ from tests.tls.certificates import Pair, spiffe
 from tests.tls.conftest import Mutual
 from tests.transport.calls import by_key, outcome
 
-SCOPES = ("authsvc.tokens.exchange", "authsvc.tokens.introspect", "authsvc.revocations.watch")
+SCOPES = ("authsvc.tokens.exchange", "authsvc.tokens.introspect", "authsvc.tokens.explain")
 
 
 @pytest.fixture(name="grpcio_only", autouse=True)
@@ -35,7 +37,8 @@ def sha256(pair: Pair) -> bytes:
 
 def holder(mutual: Mutual, name: str, **fields: Any) -> Pair:
     """A service with a certificate of its own."""
-    mutual.service_account(spiffe(name).value, scopes=SCOPES, **fields)
+    own = {"own_audiences": ("authsvc",)}
+    mutual.service_account(spiffe(name).value, scopes=SCOPES, **(own | fields))
     return mutual.certified(spiffe(name))
 
 
@@ -59,11 +62,17 @@ def test_p_int_2_a_bound_token_is_active_with_its_certificate_alone(mutual: Mutu
         answers = [ask(shown) for shown in (sha256(one), sha256(other), bytes(32), b"", b"x")]
         batch = stub.VerifyTokens(VerifyTokensRequest(access_tokens=[token]))
         known = stub.IntrospectToken(IntrospectTokenRequest(token=token))
+        asks = ExplainTokenRequest(access_token=token, certificate_sha256=sha256(other))
+        explained = stub.ExplainToken(asks)
+        asks.certificate_sha256 = sha256(one)
+        is_explained = stub.ExplainToken(asks).active
 
     inactive = "TOKEN_INACTIVE"
     assert answers == ["OK", inactive, inactive, inactive, "INVALID_REQUEST"]
     assert batch.results[0].WhichOneof("result") == "error_reason"
     assert known.active
+    assert explained.defect == TokenDefect.TOKEN_DEFECT_CERTIFICATE
+    assert is_explained
     assert known.claims.certificate_sha256 == sha256(one)
 
 

@@ -148,6 +148,8 @@ def test_p_ref_6_a_session_does_not_go_on_for_an_audience_that_left_the_list(
         ("scopes", ""),
         ("scopes", "*"),
         ("audiences", ""),
+        ("own_audiences", ""),
+        ("own_audiences", "*"),
         ("certificate_names", "*.corp.example"),
         ("certificate_names", "Billing.corp.example"),
         ("certificate_names", "spiffe://corp.example"),

@@ -168,6 +168,11 @@ def delegation() -> dict[str, Case]:
         cases[f"act {act!r}"] = with_claims(act=act, lineage=chain), D.CLAIMS
     for lineage in (None, [], "D", ["D"] * 2, [""], [1], [["D"]], {"D": 1}):
         cases[f"lineage {lineage!r}"] = with_claims(act=actor, lineage=lineage), D.CLAIMS
+    for keys in (None, "E", ["E"] * 2, [""], [1], [["E"]], {"E": 1}):
+        lost = with_claims(act=actor, lineage=["D"], lineage_keys=keys), D.CLAIMS
+        cases[f"lineage_keys {keys!r}"] = lost
+    cases["lineage_keys alone"] = with_claims(lineage_keys=["E"]), D.CLAIMS
+    cases["empty lineage_keys alone"] = with_claims(lineage_keys=[]), D.CLAIMS
     cases["act without lineage"] = with_claims(act=actor), D.CLAIMS
     cases["lineage without act"] = with_claims(lineage=["D"]), D.CLAIMS
     cases["empty lineage without act"] = with_claims(lineage=[]), D.CLAIMS

@@ -104,6 +104,22 @@ def test_p_int_3_the_actor_is_the_subject_of_act() -> None:
     assert _verify(token) == EXPECTED._replace(actor="svc_gateway", delegation=delegation)
 
 
+def test_p_key_3_what_comes_from_a_token_of_a_key_that_is_gone_is_refused() -> None:
+    """Whatever key has signed it itself."""
+    act = {"sub": "svc_gateway", "epoch": 2, "sid": "C" * 22}
+    known, gone = JWKS["ES256"]["kid"], "E" * 43
+    inner = {**act, "act": act}
+
+    for keys in ([], [known], [known, JWKS["EdDSA"]["kid"]]):
+        token = mint(act=inner, lineage=["D" * 22] * 2, lineage_keys=keys)
+        found = _verify(token).delegation
+        assert found is not None
+        assert found.key_ids == tuple(keys)
+    for keys in ([gone], [known, gone], [gone, known]):
+        token = mint(act=inner, lineage=["D" * 22] * 2, lineage_keys=keys)
+        assert _defect(token) is TokenDefect.UNKNOWN_KEY
+
+
 @pytest.mark.parametrize(
     ("lone_prefix", "subject"), [("acc_", "acc_1"), ("svc_", "svc_1")], ids=["people", "services"]
 )

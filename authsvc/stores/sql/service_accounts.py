@@ -273,6 +273,7 @@ def _values(account: ServiceAccount) -> dict[str, Any]:
         "scopes": account.scopes,
         "methods": account.methods,
         "audiences": account.audiences,
+        "own_audiences": account.own_audiences,
         "public_keys": account.public_keys,
         "disabled": account.state is ServiceAccountState.DISABLED,
         "epoch": account.epoch,
@@ -286,6 +287,7 @@ def _changed_values(change: ServiceAccountChange) -> dict[str, Any]:
         "scopes": change.scopes,
         "methods": change.methods,
         "audiences": change.audiences,
+        "own_audiences": change.own_audiences,
         "public_keys": change.public_keys,
         "disabled": None if change.state is None else change.state is ServiceAccountState.DISABLED,
     }
@@ -299,6 +301,7 @@ def _service_account(row: Row[Any], names: tuple[str, ...]) -> ServiceAccount:
         scopes=tuple(row.scopes),
         methods=tuple(row.methods),
         audiences=tuple(row.audiences),
+        own_audiences=tuple(row.own_audiences),
         certificate_names=names,
         public_keys=tuple(row.public_keys),
         state=ServiceAccountState.DISABLED if row.disabled else ServiceAccountState.ACTIVE,

@@ -21,6 +21,7 @@ service_accounts = Table(
     Column("scopes", Json, nullable=False),
     Column("methods", Json, nullable=False),
     Column("audiences", Json, nullable=False),
+    Column("own_audiences", Json, nullable=False),
     Column("public_keys", Json, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("epoch", BigInteger, nullable=False),
