@@ -26,17 +26,17 @@ from authn.v1 import token_pb2 as authn_dot_v1_dot_token__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61uthn/v1/service_account.proto\x12\x08\x61uthn.v1\x1a\x14\x61uthn/v1/token.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n\x0eServiceAccount\x12,\n\x12service_account_id\x18\x01 \x01(\tR\x10serviceAccountId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1d.authn.v1.ServiceAccountStateR\x05state\x12\x16\n\x06scopes\x18\x04 \x03(\tR\x06scopes\x12\x18\n\x07methods\x18\x05 \x03(\tR\x07methods\x12\x1c\n\taudiences\x18\x06 \x03(\tR\taudiences\x12+\n\x11\x63\x65rtificate_names\x18\x07 \x03(\tR\x10\x63\x65rtificateNames\x12\x35\n\x0bpublic_keys\x18\x08 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\npublicKeys\x12;\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x14\n\x05\x65poch\x18\x0b \x01(\x03R\x05\x65poch\"\xfa\x02\n\x06\x41piKey\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\'\n\x0fservice_account\x18\x02 \x01(\tR\x0eserviceAccount\x12!\n\x0c\x64isplay_name\x18\x03 \x01(\tR\x0b\x64isplayName\x12\x16\n\x06scopes\x18\x04 \x03(\tR\x06scopes\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0brevoke_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrevokeTime\x12>\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastUseTime*\x82\x01\n\x13ServiceAccountState\x12%\n!SERVICE_ACCOUNT_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cSERVICE_ACCOUNT_STATE_ACTIVE\x10\x01\x12\"\n\x1eSERVICE_ACCOUNT_STATE_DISABLED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61uthn/v1/service_account.proto\x12\x08\x61uthn.v1\x1a\x14\x61uthn/v1/token.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x03\n\x0eServiceAccount\x12,\n\x12service_account_id\x18\x01 \x01(\tR\x10serviceAccountId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1d.authn.v1.ServiceAccountStateR\x05state\x12\x16\n\x06scopes\x18\x04 \x03(\tR\x06scopes\x12\x18\n\x07methods\x18\x05 \x03(\tR\x07methods\x12\x1c\n\taudiences\x18\x06 \x03(\tR\taudiences\x12+\n\x11\x63\x65rtificate_names\x18\x07 \x03(\tR\x10\x63\x65rtificateNames\x12\x35\n\x0bpublic_keys\x18\x08 \x03(\x0b\x32\x14.authn.v1.JsonWebKeyR\npublicKeys\x12;\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x14\n\x05\x65poch\x18\x0b \x01(\x03R\x05\x65poch\x12#\n\rown_audiences\x18\x0c \x03(\tR\x0cownAudiences\"\xfa\x02\n\x06\x41piKey\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\'\n\x0fservice_account\x18\x02 \x01(\tR\x0eserviceAccount\x12!\n\x0c\x64isplay_name\x18\x03 \x01(\tR\x0b\x64isplayName\x12\x16\n\x06scopes\x18\x04 \x03(\tR\x06scopes\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0brevoke_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrevokeTime\x12>\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastUseTime*\x82\x01\n\x13ServiceAccountState\x12%\n!SERVICE_ACCOUNT_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cSERVICE_ACCOUNT_STATE_ACTIVE\x10\x01\x12\"\n\x1eSERVICE_ACCOUNT_STATE_DISABLED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'authn.v1.service_account_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SERVICEACCOUNTSTATE']._serialized_start=943
-  _globals['_SERVICEACCOUNTSTATE']._serialized_end=1073
+  _globals['_SERVICEACCOUNTSTATE']._serialized_start=980
+  _globals['_SERVICEACCOUNTSTATE']._serialized_end=1110
   _globals['_SERVICEACCOUNT']._serialized_start=100
-  _globals['_SERVICEACCOUNT']._serialized_end=559
-  _globals['_APIKEY']._serialized_start=562
-  _globals['_APIKEY']._serialized_end=940
+  _globals['_SERVICEACCOUNT']._serialized_end=596
+  _globals['_APIKEY']._serialized_start=599
+  _globals['_APIKEY']._serialized_end=977
 # @@protoc_insertion_point(module_scope)

@@ -62,6 +62,7 @@ class ServiceAccount(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    OWN_AUDIENCES_FIELD_NUMBER: _builtins.int
     service_account_id: _builtins.str
     """`svc_` and 32 hexadecimal digits: the subject of its tokens. Never used again, also when its
     name is.
@@ -100,6 +101,10 @@ class ServiceAccount(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def own_audiences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The audiences that it is itself: what is sent to these it may exchange."""
+
     def __init__(
         self,
         *,
@@ -114,10 +119,11 @@ class ServiceAccount(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         epoch: _builtins.int = ...,
+        own_audiences: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "certificate_names", b"certificate_names", "create_time", b"create_time", "epoch", b"epoch", "methods", b"methods", "name", b"name", "public_keys", b"public_keys", "scopes", b"scopes", "service_account_id", b"service_account_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "certificate_names", b"certificate_names", "create_time", b"create_time", "epoch", b"epoch", "methods", b"methods", "name", b"name", "own_audiences", b"own_audiences", "public_keys", b"public_keys", "scopes", b"scopes", "service_account_id", b"service_account_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

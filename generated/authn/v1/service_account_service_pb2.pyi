@@ -34,6 +34,7 @@ class CreateServiceAccountRequest(_message.Message):
     AUDIENCES_FIELD_NUMBER: _builtins.int
     CERTIFICATE_NAMES_FIELD_NUMBER: _builtins.int
     PUBLIC_KEYS_FIELD_NUMBER: _builtins.int
+    OWN_AUDIENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name: lower-case letters, digits and `-`, beginning with a letter; not `dev` or `public`."""
     @_builtins.property
@@ -60,6 +61,12 @@ class CreateServiceAccountRequest(_message.Message):
         `kid`, which is the RFC 7638 thumbprint.
         """
 
+    @_builtins.property
+    def own_audiences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The audiences that it is itself, each by its name: tokens for one of these, and no others, it may
+        exchange (ExchangeToken).
+        """
+
     def __init__(
         self,
         *,
@@ -69,10 +76,11 @@ class CreateServiceAccountRequest(_message.Message):
         audiences: _abc.Iterable[_builtins.str] | None = ...,
         certificate_names: _abc.Iterable[_builtins.str] | None = ...,
         public_keys: _abc.Iterable[_token_pb2.JsonWebKey] | None = ...,
+        own_audiences: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "certificate_names", b"certificate_names", "methods", b"methods", "name", b"name", "public_keys", b"public_keys", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "certificate_names", b"certificate_names", "methods", b"methods", "name", b"name", "own_audiences", b"own_audiences", "public_keys", b"public_keys", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -215,6 +223,7 @@ class UpdateServiceAccountRequest(_message.Message):
     CERTIFICATE_NAMES_FIELD_NUMBER: _builtins.int
     PUBLIC_KEYS_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    OWN_AUDIENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     @_builtins.property
@@ -243,9 +252,13 @@ class UpdateServiceAccountRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of `scopes`, `methods`, `audiences`, `certificate_names` and `public_keys` to change; at
-        least one.
+        """Which of `scopes`, `methods`, `audiences`, `own_audiences`, `certificate_names` and `public_keys`
+        to change; at least one.
         """
+
+    @_builtins.property
+    def own_audiences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The audiences that it is itself, if the mask names `own_audiences`."""
 
     def __init__(
         self,
@@ -257,10 +270,11 @@ class UpdateServiceAccountRequest(_message.Message):
         certificate_names: _abc.Iterable[_builtins.str] | None = ...,
         public_keys: _abc.Iterable[_token_pb2.JsonWebKey] | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        own_audiences: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "certificate_names", b"certificate_names", "methods", b"methods", "name", b"name", "public_keys", b"public_keys", "scopes", b"scopes", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "certificate_names", b"certificate_names", "methods", b"methods", "name", b"name", "own_audiences", b"own_audiences", "public_keys", b"public_keys", "scopes", b"scopes", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -444,6 +444,7 @@ class ExchangeTokenRequest(_message.Message):
     TTL_FIELD_NUMBER: _builtins.int
     SUBJECT_CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     BIND_TO_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    CLIENT_ASSERTION_FIELD_NUMBER: _builtins.int
     subject_token: _builtins.str
     """An active access token of a person or a service."""
     audience: _builtins.str
@@ -454,6 +455,8 @@ class ExchangeTokenRequest(_message.Message):
     """
     bind_to_certificate: _builtins.bool
     """Bind the new token to the client certificate of this call (RFC 8705, 3)."""
+    client_assertion: _builtins.str
+    """See IssueServiceTokenRequest; if no credential of the service comes along in the metadata."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes of the old token that the new one is to carry; none if empty."""
@@ -471,10 +474,11 @@ class ExchangeTokenRequest(_message.Message):
         ttl: _duration_pb2.Duration | None = ...,
         subject_certificate_sha256: _builtins.bytes = ...,
         bind_to_certificate: _builtins.bool = ...,
+        client_assertion: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "bind_to_certificate", b"bind_to_certificate", "scopes", b"scopes", "subject_certificate_sha256", b"subject_certificate_sha256", "subject_token", b"subject_token", "ttl", b"ttl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "bind_to_certificate", b"bind_to_certificate", "client_assertion", b"client_assertion", "scopes", b"scopes", "subject_certificate_sha256", b"subject_certificate_sha256", "subject_token", b"subject_token", "ttl", b"ttl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -724,19 +728,25 @@ class ExplainTokenRequest(_message.Message):
 
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     AUDIENCE_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token."""
     audience: _builtins.str
     """The audience that the token should be for; empty means the server's default."""
+    certificate_sha256: _builtins.bytes
+    """The SHA-256 of the client certificate (DER) of the connection that the token came by; empty if
+    there was none.
+    """
     def __init__(
         self,
         *,
         access_token: _builtins.str = ...,
         audience: _builtins.str = ...,
+        certificate_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "audience", b"audience"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "audience", b"audience", "certificate_sha256", b"certificate_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
