@@ -14,7 +14,7 @@ from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.transactions import read, write
 
-HEAD = "0011"
+HEAD = "0012"
 """The latest revision in `migrations/`; a test compares the two."""
 
 _MIGRATION_TIME = timedelta(minutes=10)
