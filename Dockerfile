@@ -5,7 +5,7 @@ ARG BASE=docker.io/library/debian:13.8-slim
 
 FROM ${BASE} AS tools
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-# hadolint ignore=DL3008
+# hadolint ignore=DL3008,DL3009
 RUN apt-get update -q \
     && apt-get install -q --yes --no-install-recommends binutils ca-certificates python3 python3-venv \
     && python3 -m venv /build
