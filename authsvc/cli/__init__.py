@@ -1,8 +1,9 @@
 """The command line. Each command imports what it needs when it runs, so that help is prompt."""
 
 import os
+import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -90,8 +91,14 @@ def _options(
     os.environ.update({name: value for name, value in given.items() if value})
 
 
+def _end(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Run the command that the arguments name."""
+    if os.getpid() == 1:  # in a container: the kernel would ignore what has no handler
+        signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except KeyboardInterrupt:
