@@ -27,7 +27,7 @@ from authsvc.running import App
 from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.system_clock import steady_clock
 from authsvc.transport.http import HttpApplication
-from authsvc.transport.server import build_server
+from authsvc.transport.server import SERVICES, build_server
 
 
 def build(config: Config, *, clock: Clock | None = None) -> App:
@@ -59,7 +59,8 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         http=HttpApplication(
             published_keys=base.keys.published,
             issuer=config.issuer,
-            is_ready=health.is_serving,
+            services=[service.full_name for service in SERVICES],
+            is_serving=health.is_serving,
             metrics=base.metrics.render,
         ),
         keys=base.keys,

@@ -7,8 +7,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from authsvc.transport.health import OVERALL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -40,11 +43,12 @@ class HttpApplication:
         *,
         published_keys: Callable[[], list[dict[str, str]]],
         issuer: str,
-        is_ready: Callable[[], bool],
+        services: Iterable[str],
+        is_serving: Callable[[str], bool],
         metrics: Callable[[], tuple[bytes, str]],
     ) -> None:
         self._published_keys = published_keys
-        self._is_ready = is_ready
+        self._is_serving = is_serving
         self._metrics = metrics
         self._metadata = _server_metadata(issuer)
         self._routes: dict[str, Callable[[], _Answer]] = {
@@ -52,8 +56,10 @@ class HttpApplication:
             "/.well-known/oauth-authorization-server": self._server_metadata,
             "/metrics": self._render_metrics,
             "/healthz": lambda: _text("alive"),
-            "/readyz": self._readiness,
+            "/readyz": lambda: self._readiness(OVERALL),
         }
+        for service in services:
+            self._routes[f"/readyz/{service}"] = partial(self._readiness, service)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -106,8 +112,8 @@ class HttpApplication:
         body, content_type = self._metrics()
         return _Answer(body=body, content_type=content_type)
 
-    def _readiness(self) -> _Answer:
-        if self._is_ready():
+    def _readiness(self, service: str) -> _Answer:
+        if self._is_serving(service):
             return _text("ready")
         return _text("not ready", HTTPStatus.SERVICE_UNAVAILABLE)
 

@@ -1,4 +1,4 @@
-"""The HTTP port answers its five paths, and nothing of a request comes back."""
+"""The HTTP port answers its paths, and nothing of a request comes back."""
 
 import http.client
 import json
@@ -16,9 +16,10 @@ KEYS = [{"kty": "OKP", "crv": "Ed25519", "x": "abc", "kid": "k1", "use": "sig", 
 
 
 class Readiness:
-    """Whether the server says that it is ready."""
+    """Which services the server says that it can answer for."""
 
-    is_ready = True
+    def __init__(self) -> None:
+        self.is_serving = {"": True, "authn.v1.TokenService": True, "authn.v1.AuthService": True}
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def address(readiness: Readiness) -> Iterator[str]:
     application = HttpApplication(
         published_keys=lambda: KEYS,
         issuer="https://auth.example",
-        is_ready=lambda: readiness.is_ready,
+        services=["authn.v1.TokenService", "authn.v1.AuthService"],
+        is_serving=lambda service: readiness.is_serving[service],
         metrics=lambda: (b"authsvc_up 1\n", "text/plain; version=1.0.0"),
     )
     port = ReservedPort("127.0.0.1:0", setting="HTTP")
@@ -75,10 +77,18 @@ def test_the_metadata_names_issuer_and_key_set(address: str) -> None:
 def test_readiness_follows_the_server_and_life_does_not(address: str, readiness: Readiness) -> None:
     assert _ask(address, "/readyz")[0].status == 200
 
-    readiness.is_ready = False
+    readiness.is_serving[""] = False
 
     assert _ask(address, "/readyz")[0].status == 503
     assert _ask(address, "/healthz")[0].status == 200
+
+
+def test_readiness_is_told_for_each_service(address: str, readiness: Readiness) -> None:
+    readiness.is_serving["authn.v1.AuthService"] = False
+
+    assert _ask(address, "/readyz/authn.v1.TokenService")[0].status == 200
+    assert _ask(address, "/readyz/authn.v1.AuthService")[0].status == 503
+    assert _ask(address, "/readyz/authn.v1.OtherService")[0].status == 404
 
 
 def test_metrics_are_served(address: str) -> None:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from tools.reference import DOCS, api, attacks, commands, configuration, errors, metrics, promises
+from tools.reference import DOCS, api, attacks, chart, commands, configuration, errors, promises
 from tools.reference.contract import Contract
 
 
@@ -20,7 +21,7 @@ def pages() -> dict[Path, str]:
         "cli.md": commands.page(),
         **{f"api/{name}.md": text for name, text in api.pages(contract).items()},
     }
-    return {DOCS / name: text for name, text in made.items()}
+    return {chart.PATH: chart.schema(), **{DOCS / name: text for name, text in made.items()}}
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def main() -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != text
     }
     for path in sorted(stale):
-        sys.stderr.write(f"docs/{path.relative_to(DOCS)} is not up to date: run ./dev generate\n")
+        sys.stderr.write(f"{path.relative_to(DOCS.parent)} is not up to date: run ./dev generate\n")
     sys.exit(bool(stale))
 
 
