@@ -260,6 +260,8 @@ def _cpus(workers: int) -> list[int | None]:
     if not hasattr(os, "sched_getaffinity"):
         return [None] * workers
     usable = sorted(os.sched_getaffinity(0))
+    if workers < len(usable):  # others have cores too: each of them would begin with the first
+        return [None] * workers
     return [usable[number % len(usable)] for number in range(workers)]
 
 

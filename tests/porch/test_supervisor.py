@@ -28,6 +28,16 @@ def test_there_is_a_worker_on_each_core_and_all_share_the_port(tmp_path: Path) -
         assert all(len(os.sched_getaffinity(pid)) == 1 for pid in workers)
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_fewer_workers_than_cores_are_not_bound_to_the_first_ones(tmp_path: Path) -> None:
+    with stand_in(tmp_path, "alone") as server:
+        server.wait_until_serving()
+
+        (worker,) = children_of(server.pid)
+
+        assert len(os.sched_getaffinity(worker)) == 2
+
+
 def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
     with stand_in(tmp_path) as server:
         server.wait_until_serving()
