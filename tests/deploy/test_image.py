@@ -161,15 +161,16 @@ def test_nothing_in_it_grants_rights_or_can_be_changed_by_its_user(
     files: dict[PurePosixPath, Any],
 ) -> None:
     raised = [path for path, e in files.items() if e.isfile() and e.mode & (stat.S_ISUID | stat.S_ISGID)]
-    own = {str(path) for path, entry in files.items() if entry.uid == USER}
+    own = [path for path, entry in files.items() if entry.uid == USER]
     open_to_all = {
         str(path)
         for path, entry in files.items()
-        if entry.mode & stat.S_IWOTH and not entry.issym() and not entry.mode & stat.S_ISVTX
+        if entry.mode & stat.S_IWOTH and not entry.issym()
     }
     assert not raised
-    assert own == {"/var/lib/authsvc"}
-    assert not open_to_all
+    assert not own
+    assert open_to_all == {"/tmp", "/var/lib/authsvc"}
+    assert all(files[PurePosixPath(path)].mode & stat.S_ISVTX for path in open_to_all)
 
 
 def test_every_module_is_compiled_since_a_read_only_file_system_keeps_no_byte_code(
