@@ -13,6 +13,7 @@ from benchmarks import (
     calls,
     checking,
     comparison,
+    containing,
     crowding,
     harness,
     hashing,
@@ -46,6 +47,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     importing,
     relaying,
     installing,
+    containing,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")

@@ -60,23 +60,25 @@ def _time_start(data: Path) -> float:
     """Start in dev mode on fixed ports, as a developer does; give the time until SERVING."""
     listen, http = harness.free_address(), harness.free_address()
     command = [sys.executable, "-m", "authsvc.cli", "up", "--data", str(data)]
-    with grpc.insecure_channel(listen, options=_EAGER) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+    with grpc.insecure_channel(listen, options=EAGER) as channel:
         started = time.perf_counter()
         with harness.program([*command, "--listen", listen, "--http", http], core=None):
-            while not _is_serving(health):
+            while not is_serving(channel):
                 time.sleep(_POLL_SECONDS)
             return time.perf_counter() - started
 
 
-_EAGER = (
+EAGER = (
     ("grpc.initial_reconnect_backoff_ms", 10),
     ("grpc.min_reconnect_backoff_ms", 10),
     ("grpc.max_reconnect_backoff_ms", 10),
 )
+"""Of a channel that notices a server as soon as it is there."""
 
 
-def _is_serving(health: health_pb2_grpc.HealthStub) -> bool:
+def is_serving(channel: grpc.Channel) -> bool:
+    """Say whether the server at the other end of a channel serves."""
+    health = health_pb2_grpc.HealthStub(channel)
     try:
         answer = health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
     except grpc.RpcError:

@@ -181,11 +181,13 @@ def content(engine: Engine) -> Iterator[tuple[PurePosixPath, tarfile.TarInfo]]:
     """Give each file of the image, by its path."""
     identity = engine.run("create", IMAGE).stdout.strip()
     try:
-        with subprocess.Popen(
-            [*engine.command, "export", identity], stdout=subprocess.PIPE
-        ) as export:
-            with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
-                for entry in archive:
-                    yield PurePosixPath("/") / entry.name, entry
+        with (
+            subprocess.Popen(
+                [*engine.command, "export", identity], stdout=subprocess.PIPE
+            ) as export,
+            tarfile.open(fileobj=export.stdout, mode="r|") as archive,
+        ):
+            for entry in archive:
+                yield PurePosixPath("/") / entry.name, entry
     finally:
         engine.run("rm", "--volumes", identity, check=False)

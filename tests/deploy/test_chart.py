@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,7 +88,9 @@ def _schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _validate(rendered: str, schemas: Path) -> "subprocess.CompletedProcess[str]":
-    kubeconform = need("kubeconform", "go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0")
+    kubeconform = need(
+        "kubeconform", "go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"
+    )
     return subprocess.run(
         [
             *(kubeconform, "-strict", "-summary", "-skip", "ServiceMonitor", "-schema-location"),
@@ -282,9 +285,7 @@ def test_the_network_policy_lets_in_and_out_what_is_named_alone() -> None:
         ),
     ],
 )
-def test_what_can_not_work_is_refused_with_one_sentence(
-    settings: list[str], sentence: str
-) -> None:
+def test_what_can_not_work_is_refused_with_one_sentence(settings: list[str], sentence: str) -> None:
     done = _render(_MESH, *settings)
     assert done.returncode != 0
     assert done.stdout == ""
@@ -313,6 +314,21 @@ def test_a_wrong_value_is_refused_by_its_name(setting: str, place: str) -> None:
     assert done.returncode != 0
     assert done.stdout == ""
     assert place in done.stderr
+
+
+def test_the_lines_of_the_documentation_install_it() -> None:
+    page = (_CHART.parents[2] / "docs" / "deployment.md").read_text(encoding="utf-8")
+    found = re.search(r"^helm .*? install (.*?)\n```", page, flags=re.DOTALL | re.MULTILINE)
+    assert found
+    words = found[1].replace("\\\n", " ").replace("sha256:…", f"sha256:{'0' * 64}").split()
+    done = subprocess.run(
+        [need("helm", "see above"), "template", "--kube-version=1.34", *words],
+        cwd=_CHART.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_secret_stands_in_the_values() -> None:

@@ -1,7 +1,6 @@
 """The compose file is one that Compose takes, gives no rights away, and starts what it says."""
 
 import json
-import os
 import re
 import shutil
 import stat
@@ -58,9 +57,7 @@ def _prepared(directory: Path) -> Path:
     need("openssl", "apt-get install openssl")
     prepared = directory.with_name("prepared")
     shutil.copytree(directory, prepared)
-    done = subprocess.run(
-        [prepared / "prepare"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([prepared / "prepare"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "Prepared. Now: docker compose up --build --wait\n"
     return prepared

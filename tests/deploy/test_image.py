@@ -19,6 +19,7 @@ from authn.v1.token_service_pb2_grpc import TokenServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks.harness import free_address
+from benchmarks.starting import EAGER, is_serving
 from tests.deploy.tools import give_up
 from tests.porch.processes import eventually, exists
 from tests.servers.sql import postgres
@@ -108,16 +109,6 @@ def _secrets(directory: Path, *, database_url: str, redis_url: str) -> Path:
     return directory
 
 
-def _is_serving(channel: grpc.Channel) -> bool:
-    try:
-        answer = health_pb2_grpc.HealthStub(channel).Check(
-            health_pb2.HealthCheckRequest(), timeout=1
-        )
-    except grpc.RpcError:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
 @pytest.fixture(name="migrated", scope="module")
 def _migrated(engine: Engine, around: Surroundings) -> Surroundings:
     done = run_once(engine, *around.options, command=("migrate",))
@@ -160,7 +151,9 @@ def test_it_holds_no_shell_and_nothing_that_installs(files: dict[PurePosixPath, 
 def test_nothing_in_it_grants_rights_or_can_be_changed_by_its_user(
     files: dict[PurePosixPath, Any],
 ) -> None:
-    raised = [path for path, e in files.items() if e.isfile() and e.mode & (stat.S_ISUID | stat.S_ISGID)]
+    raised = [
+        path for path, e in files.items() if e.isfile() and e.mode & (stat.S_ISUID | stat.S_ISGID)
+    ]
     own = [path for path, entry in files.items() if entry.uid == USER]
     open_to_all = {
         str(path)
@@ -217,15 +210,13 @@ def test_a_secret_that_is_not_there_is_named_by_its_file(engine: Engine) -> None
     )
 
 
-def test_it_serves_within_3_seconds_of_a_cold_start(
-    engine: Engine, migrated: Surroundings
-) -> None:
+def test_it_serves_within_3_seconds_of_a_cold_start(engine: Engine, migrated: Surroundings) -> None:
     times: list[float] = []
-    with grpc.insecure_channel(migrated.address, options=_EAGER) as channel:
+    with grpc.insecure_channel(migrated.address, options=EAGER) as channel:
         while not times or (min(times) > 3 and len(times) < 10):  # a busy machine is only slower
             begun = time.monotonic()
             with container(engine, *migrated.options) as identity:
-                serves = eventually(lambda: _is_serving(channel))
+                serves = eventually(lambda: is_serving(channel))
                 assert serves, engine.run("logs", identity).stderr
                 times.append(time.monotonic() - begun)
     print(f"cold start: {', '.join(f'{seconds:.2f}' for seconds in times)} s")
@@ -245,9 +236,9 @@ def test_its_health_check_tells_what_is_so(engine: Engine, migrated: Surrounding
 def test_it_drains_at_sigterm_and_ends_with_code_0(engine: Engine, migrated: Surroundings) -> None:
     with (
         container(engine, *migrated.options) as identity,
-        grpc.insecure_channel(migrated.address, options=_EAGER) as channel,
+        grpc.insecure_channel(migrated.address, options=EAGER) as channel,
     ):
-        assert eventually(lambda: _is_serving(channel))
+        assert eventually(lambda: is_serving(channel))
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
 
@@ -280,16 +271,16 @@ def test_as_the_first_process_it_buries_workers_and_starts_others(
 ) -> None:
     with (
         container(engine, *migrated.options) as identity,
-        grpc.insecure_channel(migrated.address, options=_EAGER) as channel,
+        grpc.insecure_channel(migrated.address, options=EAGER) as channel,
     ):
-        assert eventually(lambda: _is_serving(channel))
+        assert eventually(lambda: is_serving(channel))
         first = psutil.Process(engine.inspect("container", identity)["State"]["Pid"])
         (worker,) = first.children()
 
         worker.send_signal(signal.SIGKILL)
 
         assert eventually(lambda: not psutil.pid_exists(worker.pid))
-        assert eventually(lambda: _is_serving(channel))
+        assert eventually(lambda: is_serving(channel))
         assert [exists(child.pid) for child in first.children()] == [True]
 
 
@@ -326,18 +317,13 @@ def test_the_native_transport_and_every_driver_are_in_it(
     engine: Engine, migrated: Surroundings
 ) -> None:
     with (
-        container(engine, *migrated.options, command=("serve", "--transport", "native")) as identity,
-        grpc.insecure_channel(migrated.address, options=_EAGER) as channel,
+        container(
+            engine, *migrated.options, command=("serve", "--transport", "native")
+        ) as identity,
+        grpc.insecure_channel(migrated.address, options=EAGER) as channel,
     ):
-        assert eventually(lambda: _is_serving(channel)), engine.run("logs", identity).stderr
+        assert eventually(lambda: is_serving(channel)), engine.run("logs", identity).stderr
         assert TokenServiceStub(channel).GetJwks(GetJwksRequest(), timeout=5).keys
         drivers = "import psycopg, psycopg_binary, pymysql, hiredis, pygrpc_native"
         done = engine.run("exec", identity, "python", "-c", drivers, check=False)
         assert done.returncode == 0, done.stderr
-
-
-_EAGER = (
-    ("grpc.initial_reconnect_backoff_ms", 10),
-    ("grpc.min_reconnect_backoff_ms", 10),
-    ("grpc.max_reconnect_backoff_ms", 10),
-)

@@ -127,7 +127,9 @@ def test_prometheus_can_run_every_query_of_the_dashboards() -> None:
 def test_every_alert_is_tested() -> None:
     rules = yaml.safe_load((_DEPLOY / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"))
     names = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
-    tests = yaml.safe_load((_DEPLOY / "prometheus" / "alerts.test.yaml").read_text(encoding="utf-8"))
+    tests = yaml.safe_load(
+        (_DEPLOY / "prometheus" / "alerts.test.yaml").read_text(encoding="utf-8")
+    )
     fired = {
         case["alertname"]
         for test in tests["tests"]
