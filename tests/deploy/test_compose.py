@@ -17,16 +17,10 @@ from redis.exceptions import RedisError
 
 from authsvc.config import PREFIX, SECRET_FIELDS, Config, variable_name
 from benchmarks.harness import free_address
-from tests.deploy.tools import give_up, need
+from tests.deploy.tools import need
 from tests.porch.processes import clean_environment, eventually
 from tests.servers.sql import postgres
-from tools.container import (
-    EngineMissing,
-    build,
-    container,
-    find_engine,
-    run_once,
-)
+from tools.container import Engine, container, run_once
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -175,14 +169,12 @@ def _answers(socket: Path, password: str) -> bool:
 @pytest.mark.timeout(900)
 @pytest.mark.xdist_group("image")
 def test_authsvc_starts_as_the_compose_file_says(
-    prepared: Path, services: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    engine: Engine,
+    prepared: Path,
+    services: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """With its user, its secrets and certificate as `prepare` made them; the stores are the test's."""
-    try:
-        engine = find_engine()
-    except EngineMissing as missing:
-        give_up(str(missing))
-    build(engine)
     directory = Path(tmp_path_factory.mktemp("valkey"))
     for path in (directory, *directory.parents[:2]):
         path.chmod(0o755)

@@ -18,7 +18,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* Never changes, or a Deployment can't be upgraded. */}}
 {{- define "authsvc.selector" -}}
 app.kubernetes.io/name: authsvc
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "authsvc.image" -}}

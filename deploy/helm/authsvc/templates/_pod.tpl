@@ -48,12 +48,12 @@ capabilities:
 {{- define "authsvc.commonVolumes" -}}
 - name: secrets
   secret:
-    secretName: {{ .root.Values.secrets.existingSecret }}
+    secretName: {{ .root.Values.secrets.existingSecret | quote }}
     defaultMode: 0440
     items:
       {{- range $key := .files | values | uniq | sortAlpha }}
       {{- if $key }}
-      - {key: {{ $key }}, path: {{ $key }}}
+      - {key: {{ $key | quote }}, path: {{ $key | quote }}}
       {{- end }}
       {{- end }}
 - name: data # counters that the workers share
@@ -63,8 +63,8 @@ capabilities:
 {{- if .root.Values.trustedCa.configMap }}
 - name: trusted-ca
   configMap:
-    name: {{ .root.Values.trustedCa.configMap }}
+    name: {{ .root.Values.trustedCa.configMap | quote }}
     items:
-      - {key: {{ .root.Values.trustedCa.key }}, path: {{ .root.Values.trustedCa.key }}}
+      - {key: {{ .root.Values.trustedCa.key | quote }}, path: {{ .root.Values.trustedCa.key | quote }}}
 {{- end }}
 {{- end }}

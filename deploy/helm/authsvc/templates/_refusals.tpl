@@ -15,6 +15,9 @@
 {{- if not .Values.settings.AUTHSVC_ISSUER -}}
 {{- fail "settings.AUTHSVC_ISSUER is missing: give the https URL that tokens name as their issuer." -}}
 {{- end -}}
+{{- if not (hasPrefix "https://" (toString .Values.settings.AUTHSVC_ISSUER)) -}}
+{{- fail "settings.AUTHSVC_ISSUER is not an https URL: give one, without a slash at its end." -}}
+{{- end -}}
 {{- if and (not .Values.tls.existingSecret) (not .Values.mesh.encrypts) -}}
 {{- fail "The gRPC port would not be encrypted: name a certificate in tls.existingSecret, or state with mesh.encrypts=true that a mesh does it." -}}
 {{- end -}}
