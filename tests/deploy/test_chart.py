@@ -3,7 +3,6 @@
 import importlib.util
 import itertools
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from authsvc.config import PREFIX, SECRET_FIELDS, Config, variable_name
 from authsvc.configuration_faults import faults
 from tests.deploy.chart import CHART, EVERYTHING, MESH, TLS, helm, objects_of, only, pods_of, render
 from tests.deploy.tools import need
+from tests.e2e.pasting import ROOT, blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chart")]
 
@@ -246,17 +246,18 @@ def test_the_network_policy_lets_in_and_out_what_is_named_alone() -> None:
 
 
 def test_the_lines_of_the_documentation_install_it() -> None:
-    page = (CHART.parents[2] / "docs" / "deployment.md").read_text(encoding="utf-8")
-    found = re.search(r"^helm .*? install (.*?)\n```", page, flags=re.DOTALL | re.MULTILINE)
-    assert found
-    words = found[1].replace("\\\n", " ").replace("sha256:…", f"sha256:{'0' * 64}").split()
+    (block,) = blocks("docs/deployment.md")
+    words = block.replace("\\\n", " ").split()
+    assert words[:4] == ["helm", "-n", "identity", "install"]
+
     done = subprocess.run(
-        [need("helm", "see above"), "template", "--kube-version=1.34", *words],
-        cwd=CHART.parents[2],
+        ["helm", "template", "--kube-version=1.34", *words[4:]],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
+
     assert done.returncode == 0, done.stderr
 
 

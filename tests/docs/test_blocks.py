@@ -12,6 +12,7 @@ RUN_BY = {
     "docs/client.md": "tests/client/test_docs.py",
     "docs/cookbook.md": "tests/e2e/test_cookbook.py",
     "docs/delegation.md": "tests/e2e/test_readme.py",
+    "docs/deployment.md": "tests/deploy/test_chart.py",
     "docs/envoy.md": "tests/proxy/test_docs.py",
     "docs/events.md": "tests/e2e/test_readme.py",
     "docs/getting-started.md": "tests/e2e/test_getting_started.py",
@@ -29,6 +30,7 @@ RUN_BY = {
 NOT_RUN = {
     "README.md": 5,
     "docs/cookbook.md": 1,
+    "docs/deployment.md": 5,
     "docs/envoy.md": 4,
     "docs/getting-started.md": 1,
     "docs/import.md": 1,
