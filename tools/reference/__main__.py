@@ -3,8 +3,17 @@
 import sys
 from pathlib import Path
 
-from tools.reference import DOCS, api, attacks, commands, configuration, errors, metrics, promises
-from tools.reference import DOCS, api, attacks, chart, commands, configuration, errors, promises
+from tools.reference import (
+    DOCS,
+    api,
+    attacks,
+    chart,
+    commands,
+    configuration,
+    errors,
+    metrics,
+    promises,
+)
 from tools.reference.contract import Contract
 
 
