@@ -8,6 +8,7 @@ import pytest
 from authsvc.domain.event_reading import EventReader
 from authsvc.relay.lag import LagMeter
 from tests.relay.kit import SINK, Kit, event, first_ids, kit, now, step_until
+from tests.servers.brokers import Broker
 from tests.servers.redis_streams import RedisStreams
 
 
@@ -98,3 +99,45 @@ def test_a_backlog_is_relayed_in_one_go(tmp_path: Path, broker: RedisStreams) ->
             outbox.step()
         assert prepared.is_done()
         assert first_ids(broker.received()) == prepared.ids()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://u:hunter2@127.0.0.1:1/0?stream=s",
+        "amqp://u:hunter2@127.0.0.1:1/?queue=q",
+        "nats://u:hunter2@127.0.0.1:1/s",
+        pytest.param("kafka://u:hunter2@127.0.0.1:1/t", marks=pytest.mark.slow),
+        pytest.param("kafkas://u:hunter2@127.0.0.1:1/t", marks=pytest.mark.slow),
+    ],
+)
+def test_a_broker_that_is_not_there_is_told_without_a_secret(
+    url: str, kit: Kit, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    _assert_told_without_a_secret(url, kit, capfd, caplog)
+
+
+@pytest.mark.slow
+def test_a_wrong_password_is_an_outage_and_is_not_told(
+    rabbitmq: Broker,
+    kit: Kit,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = rabbitmq.url.replace("guest:guest@", "guest:hunter2@")
+    told = _assert_told_without_a_secret(url, kit, capfd, caplog)
+    assert "ProbableAuthenticationError" in told
+
+
+def _assert_told_without_a_secret(
+    url: str, kit: Kit, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> str:
+    kit.append(event())
+    with kit.outbox(url) as outbox:
+        outbox.step()
+    told = "".join(capfd.readouterr()) + caplog.text
+    assert told.count("event sink unavailable") == 1
+    assert "hunter2" not in told
+    assert kit.cursor() == 0
+    assert kit.store.count_dead(SINK) == 0
+    return told

@@ -17,6 +17,10 @@ from pika import (
     SSLOptions,
 )
 from pika.adapters.select_connection import IOLoop
+from pika.adapters.utils.connection_workflow import (
+    AMQPConnectionWorkflowFailed,
+    AMQPConnectorPhaseErrorBase,
+)
 from pika.channel import Channel
 from pika.exceptions import ChannelClosedByBroker, ConnectionClosed, StreamLostError
 from pika.spec import PERSISTENT_DELIVERY_MODE, Basic
@@ -71,6 +75,7 @@ class RabbitMqSink:
             message_id=message.event_id,
         )
         key = self._queue or message.type
+        self._connection.gather()
         self._channel.basic_publish(self._exchange, key, message.body, properties, mandatory=True)
         self._tag += 1
         self._under_way[self._tag] = message
@@ -78,6 +83,7 @@ class RabbitMqSink:
     def settle(self, seconds: float) -> Sequence[Outcome]:
         """Say what the broker has confirmed."""
         if not self._outcomes and self._fault is None:
+            self._connection.flush()
             self._run(seconds if self._under_way else 0)
         outcomes, self._outcomes = self._outcomes, []
         if self._fault is not None and not outcomes:
@@ -86,7 +92,7 @@ class RabbitMqSink:
 
     def close(self) -> None:
         """Close the connection, or cut it if the broker does not say farewell."""
-        self._fault = None
+        self._connection.flush()
         if self._connection.is_open:
             self._connection.close()
             self._run(_CLOSE_SECONDS)
@@ -143,6 +149,26 @@ class RabbitMqSink:
 
 
 class _Connection(SelectConnection):  # type: ignore[misc] # which has no types
+    _gathered: list[bytes] | None = None
+    """What is not handed to the socket yet, while it is gathered."""
+
+    def gather(self) -> None:
+        """Let frames leave together: else each of the three of a message is a system call."""
+        if self._gathered is None:
+            self._gathered = []
+
+    def flush(self) -> None:
+        """Let them leave."""
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self._adapter_emit_data(b"".join(gathered))
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        if self._gathered is None:
+            super()._adapter_emit_data(data)
+        else:
+            self._gathered.append(data)
+
     def cut(self) -> None:
         """End it without a farewell, whatever still waits to be sent."""
         self._terminate_stream(StreamLostError("given up"))
@@ -175,6 +201,8 @@ def _fault(error: BaseException | str) -> SinkUnavailable | OneRefused:
         return OneRefused("longer than the broker's max_message_size")
     if isinstance(error, ChannelClosedByBroker | ConnectionClosed):
         return SinkUnavailable(f"{error.reply_code} {error.reply_text}")
-    while isinstance(error, BaseException) and getattr(error, "exceptions", None):
-        error = error.exceptions[-1]  # type: ignore[attr-defined]
+    if isinstance(error, AMQPConnectionWorkflowFailed):
+        error = error.exceptions[-1]
+    if isinstance(error, AMQPConnectorPhaseErrorBase):
+        error = error.exception
     return SinkUnavailable(type(error).__name__)
