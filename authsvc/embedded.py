@@ -44,14 +44,23 @@ def prepare_data_directory(data: Path) -> None:
         raise ConfigurationError(message) from None
 
 
+def has_dev_master_key(data: Path) -> bool:
+    """Say whether the data directory has a master key."""
+    return _master_key_file(data).exists()
+
+
 def dev_master_key(data: Path) -> str:
     """Give the master key of the data directory, in base64; the first call makes it."""
-    path = data / "master.key"
+    path = _master_key_file(data)
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(base64.b64encode(secrets.token_bytes(MASTER_KEY_BYTES)) + b"\n")
     return path.read_text(encoding="ascii").strip()
+
+
+def _master_key_file(data: Path) -> Path:
+    return data / "master.key"
 
 
 class DataDirectoryLock:

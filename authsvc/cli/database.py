@@ -90,11 +90,14 @@ def chain_of(config: "Config", engine: "Engine") -> "EventChain":
 def sealer(config: "Config") -> "Sealer":
     """Give what opens the secrets in SQL."""
     from authsvc.configuration_values import decode_master_key  # noqa: PLC0415
-    from authsvc.embedded import dev_master_key  # noqa: PLC0415
+    from authsvc.embedded import dev_master_key, has_dev_master_key  # noqa: PLC0415
     from authsvc.stores.sql.sealing import Sealer  # noqa: PLC0415
 
     if config.master_key is not None:
         return Sealer(decode_master_key(config.master_key.get_secret_value()))
+    # One that is made here is of use only to who has this very directory.
+    if config.database_url is not None and not has_dev_master_key(config.data):
+        fail("There is no master key. Set AUTHSVC_MASTER_KEY, or name a directory with --data.")
     if not config.data.exists():
         fail(f"There is no {config.data}. Set AUTHSVC_MASTER_KEY, or name a directory with --data.")
     return Sealer(decode_master_key(dev_master_key(config.data)))

@@ -1,7 +1,9 @@
 """`authsvc services` in the database, in this process: only the first caller needs a new one."""
 
+import base64
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,19 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from authsvc.cli import app
+from authsvc.configuration_values import decode_master_key
+from authsvc.domain.event_reading import EventReader
+from authsvc.domain.events import Event
 from authsvc.embedded import dev_master_key
+from authsvc.recording import event_chain
 from authsvc.stores.sql import migrate
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.events import SqlEventStore
+from authsvc.stores.sql.sealing import Sealer
+from authsvc.stores.sql.settings import SqlSettings
 from tests.callers import make_caller, service_token
 from tests.porch.processes import eventually
-from tests.service import Service, bearer, running
+from tests.service import MASTER_KEY, Service, bearer, running
 from tests.stores.hot.servers import valkey
 from tests.transport.calls import outcome
 from tests.verify.minting import JWKS
@@ -30,9 +39,21 @@ def _data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def services(data: Path, *arguments: str) -> Result:
+def services(data: Path, *arguments: str, **environment: str) -> Result:
     """Run a command of the group."""
-    return CliRunner().invoke(app, ["services", *arguments, "--data", str(data)])
+    command = ["services", *arguments, "--data", str(data)]
+    return CliRunner().invoke(app, command, env=environment)
+
+
+def kept_events(data: Path, master_key: str) -> list[Event]:
+    """Read what happened from the database, if nobody has changed it."""
+    engine = connect(f"sqlite:///{data}/authsvc.db")
+    chain = event_chain(SqlSettings(engine, Sealer(decode_master_key(master_key))))
+    store = SqlEventStore(engine, chain)
+    kept = store.after(0, limit=1_000)
+    assert EventReader(store).audit(chain, since=None)[1] is None
+    engine.dispose()
+    return [each.event for each in kept]
 
 
 def test_p_int_1_a_service_is_made_with_lists_and_they_are_checked(data: Path) -> None:
@@ -69,6 +90,37 @@ def test_a_service_is_looked_after_from_its_first_day_to_its_last(data: Path) ->
     assert "service_account.deleted svc_" in services(data, "delete", "orders", "--yes").stderr
     assert "There is no such service" in services(data, "show", "orders").stderr
 
+    kept = kept_events(data, dev_master_key(data))
+    assert [event.type for event in kept] == [
+        "service_account.created",
+        "service_account.updated",
+        "service_account.updated",
+        "api_key.created",
+        "service_account.disabled",
+        "service_account.enabled",
+        "service_account.deleted",
+    ]
+    assert {event.actor for event in kept} == {"cli"}
+
+
+@pytest.mark.parametrize("key", [None, base64.b64encode(bytes(32)).decode()])
+def test_without_the_master_key_of_the_database_no_event_can_be_kept_and_nothing_is_done(
+    key: str | None, data: Path
+) -> None:
+    database = {"AUTHSVC_DATABASE_URL": f"sqlite:///{data}/authsvc.db"}
+    right = database | {"AUTHSVC_MASTER_KEY": MASTER_KEY}
+    wrong = database | ({"AUTHSVC_MASTER_KEY": key} if key else {})
+    create = partial(services, data, "create")
+    lists = ("--method", "*", "--audience", "*")
+    assert create("orders", *lists, **right).exit_code == 0
+
+    refused = create("stock", *lists, **wrong)
+
+    assert refused.exit_code == 1
+    assert "AUTHSVC_MASTER_KEY" in refused.stderr
+    assert not (data / "master.key").exists()
+    assert services(data, "show", "stock", **right).exit_code == 1
+
 
 @pytest.mark.parametrize("content", ["", "[]", '{"kty": 1}', '{"kty": "oct", "k": "AA"}'])
 def test_a_file_that_holds_no_public_key_is_refused(content: str, data: Path) -> None:
@@ -100,6 +152,8 @@ def test_p_int_1_servers_that_run_hear_of_what_the_command_ended(served: Service
     assert [answer(metadata) for metadata in used] == ["OK"] * 3
     assert services(data, "revoke-key", by_key.key_id).exit_code == 0
     assert services(data, "disable", by_name.name).exit_code == 0
+    last = [(event.type, event.actor) for event in kept_events(data, dev_master_key(data))[-2:]]
+    assert last == [("api_key.revoked", "cli"), ("service_account.disabled", "cli")]
 
     expected = ["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED", "TOKEN_INACTIVE"]
     assert eventually(lambda: [answer(metadata) for metadata in used] == expected)
