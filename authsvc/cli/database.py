@@ -104,8 +104,8 @@ def sealer(config: "Config") -> "Sealer":
 
 
 def _print_event(event: "Event") -> None:
-    """Leave a trace of the act for whoever keeps what commands print."""
-    typer.echo(f"{event.type} {event.subject}", err=True)
+    """Say as what the act was recorded, for whoever looks for it among the events."""
+    typer.echo(f"Recorded: {event.type} {event.subject}", err=True)
 
 
 def validate_typed(request: "Message") -> None:

@@ -75,8 +75,12 @@ def create(
     keys = _read_keys(public_key or [])
     validate_typed(CreateServiceAccountRequest(name=name, **lists))
     with service_directory(data) as (directory, call):
-        directory.create(call, NewServiceAccount(name=name, public_keys=keys, **lists))
-    typer.echo(f"Made. Give it a key with: authsvc services create-key {name}", err=True)
+        account = directory.create(call, NewServiceAccount(name=name, public_keys=keys, **lists))
+    show_one(_row(account), as_json=False)
+    if not keys and not certificate:
+        typer.echo(
+            f"It has no proof yet. Give it a key: authsvc services create-key {name}", err=True
+        )
 
 
 @app.command()
@@ -113,7 +117,7 @@ def allow(
     with service_directory(data) as (directory, call):
         account, _ = directory.update(call, name, ServiceAccountChange(public_keys=keys, **lists))
     show_one(_row(account), as_json=False)
-    typer.echo(_HEARD, err=True)
+    typer.echo(f"These are its lists now, and its tokens have ended. {_HEARD}", err=True)
 
 
 @app.command("list")
@@ -125,6 +129,8 @@ def list_services(*, data: Data = None, as_json: Json = False) -> None:
         while page:
             rows += [_row(account, directory.list_keys(account.name)) for account in page]
             page = directory.list(after=page[-1].name, limit=_PAGE)
+    if not rows:
+        typer.echo("There is none. Make one: authsvc services create --help", err=True)
     show(rows, as_json=as_json)
 
 
@@ -141,7 +147,7 @@ def disable(name: NameArgument, *, data: Data = None) -> None:
     """Keep a service from calling, and end its tokens."""
     with service_directory(data) as (directory, call):
         directory.disable(call, name)
-    typer.echo(f"It can't call any more. {_HEARD}")
+    typer.echo(f"The service {name} can't call any more, and its tokens have ended. {_HEARD}")
 
 
 @app.command()
@@ -149,7 +155,7 @@ def enable(name: NameArgument, *, data: Data = None) -> None:
     """Let a service call again; its tokens stay ended."""
     with service_directory(data) as (directory, call):
         directory.enable(call, name)
-    typer.echo("It may call.")
+    typer.echo(f"The service {name} may call. What was ended stays ended.")
 
 
 @app.command()
@@ -159,7 +165,7 @@ def delete(name: NameArgument, *, yes: Yes = False, data: Data = None) -> None:
         typer.confirm(f"The service {name} and its keys will be gone. Go on?", abort=True)
     with service_directory(data) as (directory, call):
         directory.delete(call, name)
-    typer.echo(f"It is gone. {_HEARD}")
+    typer.echo(f"The service {name} is gone, with its keys and tokens. {_HEARD}")
 
 
 @app.command("create-key")
@@ -192,7 +198,11 @@ def create_key(
         text, key = directory.create_key(
             call, name, display_name=display_name, scopes=scopes, ttl=ttl
         )
-    typer.echo(f"Key {key.key_id} works until {key.expire_time:%Y-%m-%d}:", err=True)
+    typer.echo(
+        f"The key {key.key_id} works until {key.expire_time:%Y-%m-%d}. The service sends it as "
+        "x-authsvc-api-key. It is shown this once:",
+        err=True,
+    )
     sys.stderr.flush()
     typer.echo(text)
 
@@ -202,6 +212,8 @@ def list_keys(name: NameArgument, *, data: Data = None, as_json: Json = False) -
     """List the keys of a service, oldest first."""
     with service_directory(data) as (directory, _):
         keys = directory.list_keys(name)
+    if not keys:
+        typer.echo(f"It has none. Make one: authsvc services create-key {name}", err=True)
     show([_key_row(key) for key in keys], as_json=as_json)
 
 
@@ -210,7 +222,7 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="key_…")], *, data: 
     """End an API key and the tokens that were issued for it."""
     with service_directory(data) as (directory, call):
         directory.revoke_key(call, key_id)
-    typer.echo(f"The key is revoked. {_HEARD}")
+    typer.echo(f"The key {key_id} is revoked, with the tokens issued for it. {_HEARD}")
 
 
 def _lists(**entries: list[str]) -> dict[str, Any]:

@@ -122,6 +122,34 @@ def test_without_the_master_key_of_the_database_no_event_can_be_kept_and_nothing
     assert services(data, "show", "stock", **right).exit_code == 1
 
 
+def test_each_act_says_what_came_of_it_as_what_it_was_recorded_and_what_to_do_next(
+    data: Path,
+) -> None:
+    none = services(data, "list")
+    made = services(data, "create", "orders", "--method", "*", "--audience", "*")
+    no_keys = services(data, "list-keys", "orders")
+    key = services(data, "create-key", "orders")
+    key_id = key.stderr.partition("The key ")[2].split()[0]
+    ended = services(data, "revoke-key", key_id)
+    disabled, enabled = services(data, "disable", "orders"), services(data, "enable", "orders")
+    gone = services(data, "delete", "orders", "--yes")
+
+    assert (none.stdout, "authsvc services create" in none.stderr) == ("", True)
+    assert "name\torders\n" in made.stdout
+    assert "Recorded: service_account.created svc_" in made.stderr
+    assert "authsvc services create-key orders" in made.stderr
+    assert (no_keys.stdout, "authsvc services create-key orders" in no_keys.stderr) == ("", True)
+    assert key.stdout.startswith("ask_")
+    assert key.stdout.count("\n") == 1, "the key alone, to be kept by a script"
+    assert key.stdout.strip() not in key.stderr
+    assert f"The key {key_id} is revoked" in ended.stdout
+    assert "The service orders can't call any more" in disabled.stdout
+    assert "The service orders may call" in enabled.stdout
+    assert "The service orders is gone" in gone.stdout
+    for act, kind in ((ended, "api_key.revoked"), (gone, "service_account.deleted")):
+        assert f"Recorded: {kind} " in act.stderr
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"kty": 1}', '{"kty": "oct", "k": "AA"}'])
 def test_a_file_that_holds_no_public_key_is_refused(content: str, data: Path) -> None:
     jwk = data / "key.json"
