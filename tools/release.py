@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--tools", type=Path, required=True, help="where cyclonedx-py is")
     parser.add_argument("--out", type=Path, default=_DIST)
     arguments = parser.parse_args()
-    if _git("status", "--porcelain").strip():
+    if _git("status", "--porcelain", "--untracked-files=no").strip():
         sys.exit(_DIRTY)
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         once = build_commit(Path(first) / "a")
