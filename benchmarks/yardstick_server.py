@@ -34,6 +34,7 @@ from authsvc.transport.callers import Callers
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import CONCURRENCY, SERVICES
 from authsvc.transport.streams import Streams
+from authsvc.transport.trace_context import Untraced
 from authsvc.verify.claims import Claims
 
 BARE, LAYERED = "bare", "layered"
@@ -129,6 +130,7 @@ def _interceptor(config: Config) -> CallInterceptor:
         ),
         metrics=metrics,
         streams=Streams(count=metrics.count),
+        tracing=Untraced(),
         deadline=config.server_deadline,
         max_metadata_bytes=config.max_metadata_bytes,
         concurrency=CONCURRENCY,

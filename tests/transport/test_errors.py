@@ -32,6 +32,7 @@ from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import CONCURRENCY, SERVICES
 from authsvc.transport.status import DOMAIN, INTERNAL, SPECS, status_of
 from authsvc.transport.streams import Streams
+from authsvc.transport.trace_context import Untraced
 from authsvc.verify.claims import Claims
 from tests.porch.processes import eventually
 from tests.service import PASSWORD, Service, running
@@ -213,6 +214,7 @@ def surrounded(
         ),
         metrics=metrics,
         streams=Streams(count=metrics.count),
+        tracing=Untraced(),
         deadline=timedelta(seconds=5),
         max_metadata_bytes=16384,
         concurrency=concurrency,
