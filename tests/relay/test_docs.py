@@ -26,7 +26,7 @@ def test_the_urls_of_the_page_are_good() -> None:
 def test_the_event_of_the_page_is_what_is_sent(kit: Kit, valkey_streams: RedisStreams) -> None:
     [shown] = re.findall(r"```json\n(.*?)```", _PAGE, flags=re.DOTALL)
     valkey_streams.empty()
-    kit.append(event(correlation_id="x"))
+    kit.append(event(correlation_id="x", traceparent="00-a-b-01"))
     with kit.outbox(valkey_streams.url) as outbox:
         step_until(outbox, kit.is_done, at_most=5)
     [sent] = map(json.loads, valkey_streams.received())
