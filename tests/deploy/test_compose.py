@@ -1,8 +1,10 @@
 """The compose file is one that Compose takes, gives no rights away, and starts what it says."""
 
+import asyncio
 import json
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import time
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
@@ -89,7 +92,15 @@ def test_nobody_but_the_containers_may_read_the_secrets(prepared: Path) -> None:
 
 
 def test_no_service_has_rights_or_a_root_that_can_be_written(services: dict[str, Any]) -> None:
-    assert set(services) >= {"authsvc", "migrations", "postgres", "valkey", "prometheus", "grafana"}
+    assert set(services) >= {
+        "authsvc",
+        "migrations",
+        "postgres",
+        "valkey",
+        "nats",
+        "prometheus",
+        "grafana",
+    }
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -102,7 +113,7 @@ def test_what_is_published_is_on_loopback_and_stores_are_not(services: dict[str,
     assert published == {"authsvc", "prometheus", "grafana"}
     for service in services.values():
         assert {port["host_ip"] for port in service.get("ports", ())} <= {"127.0.0.1"}
-    for store in ("postgres", "valkey"):
+    for store in ("postgres", "valkey", "nats"):
         assert list(services[store]["networks"]) == ["stores"]
 
 
@@ -122,7 +133,7 @@ def test_no_secret_stands_in_the_environment_or_on_a_command_line(
 
 def test_images_are_pinned_to_a_version(services: dict[str, Any]) -> None:
     for name, service in services.items():
-        if name not in {"authsvc", "migrations"}:
+        if name not in {"authsvc", "migrations", "stream"}:
             assert re.search(r":v?\d+\.\d+(\.\d+)?", service["image"]), name
 
 
@@ -165,6 +176,50 @@ def _answers(socket: Path, password: str) -> bool:
         return False
 
 
+@contextmanager
+def _nats(prepared: Path, directory: Path) -> Iterator[str]:
+    """Run NATS as `prepare` configures it, on a free port; give its address."""
+    address = free_address()
+    text = (prepared / "secrets" / "nats.conf").read_text("ascii")
+    for written, here in (
+        ("0.0.0.0:4222", address),
+        ("127.0.0.1:8222", free_address()),
+        ("/data", str(directory)),
+    ):
+        assert written in text
+        text = text.replace(written, here)
+    configuration = directory / "nats.conf"
+    configuration.write_text(text, encoding="ascii")
+    server = need("nats-server", "it comes with the development environment")
+    command = [server, "--config", str(configuration)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert eventually(lambda: _listens(address))
+            yield address
+        finally:
+            process.kill()
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def _taken(url: str) -> int:
+    """Say how many events the stream has."""
+
+    async def ask() -> int:
+        connection = await nats.connect(url)
+        try:
+            state = (await connection.jetstream().stream_info("EVENTS")).state
+        finally:
+            await connection.close()
+        return int(state.messages)
+
+    return asyncio.run(ask())
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.xdist_group("image")
@@ -178,11 +233,17 @@ def test_authsvc_starts_as_the_compose_file_says(
     directory = Path(tmp_path_factory.mktemp("valkey"))
     for path in (directory, *directory.parents[:2]):
         path.chmod(0o755)
-    with postgres() as database_url, _valkey(services["valkey"], prepared, directory) as redis_url:
+    with (
+        postgres() as database_url,
+        _valkey(services["valkey"], prepared, directory) as redis_url,
+        _nats(prepared, tmp_path_factory.mktemp("nats")) as broker,
+    ):
         sql = Path(database_url.partition("host=")[2])
         sql.chmod(0o755)
         secrets = prepared / "secrets"
-        for name, url in (("database-url", database_url), ("redis-url", redis_url)):
+        sink = (secrets / "event-sinks").read_text("ascii").replace("nats:4222", broker)
+        given = (("database-url", database_url), ("redis-url", redis_url), ("event-sinks", sink))
+        for name, url in given:
             (secrets / name).chmod(0o600)
             (secrets / name).write_text(url, encoding="ascii")
         stores = (f"--volume={sql}:{sql}", f"--volume={directory}:{directory}")
@@ -198,6 +259,18 @@ def test_authsvc_starts_as_the_compose_file_says(
         )
         assert done.stdout == "The schema was brought up to date.\n", done.stderr
 
+        script = _DEPLOY / "compose" / "make_stream.py"
+        entrypoint, file = services["stream"]["entrypoint"]
+        for _ in range(2):  # again does no harm
+            done = run_once(
+                engine,
+                f"--entrypoint={entrypoint}",
+                f"--volume={script}:{file}:ro",
+                *_options(services["stream"], secrets),
+                command=(file,),
+            )
+            assert done.returncode == 0, done.stderr
+
         options = (*stores, *_options(services["authsvc"], secrets), *addresses)
         with container(engine, *options) as identity:
             check = ("exec", identity, "authsvc", "healthcheck")
@@ -208,6 +281,8 @@ def test_authsvc_starts_as_the_compose_file_says(
             assert "Made. Give it a key" in made.stderr
             key = engine.run("exec", identity, "authsvc", "services", "create-key", "orders").stdout
             assert key.strip()
+            url = sink.partition("=")[2].rpartition("/")[0]
+            assert eventually(lambda: _taken(url) > 0)
 
 
 def _succeeds(done: "subprocess.CompletedProcess[str]") -> bool:

@@ -266,6 +266,10 @@ def test_the_native_transport_and_every_driver_are_in_it(
     ):
         assert eventually(lambda: is_serving(channel)), engine.run("logs", identity).stderr
         assert TokenServiceStub(channel).GetJwks(GetJwksRequest(), timeout=5).keys
-        drivers = "import psycopg, psycopg_binary, pymysql, hiredis, pygrpc_native"
+        drivers = (
+            "import boto3, confluent_kafka, hiredis, nats, pika, psycopg, psycopg_binary, pymysql; "
+            "import opentelemetry.exporter.otlp.proto.grpc.trace_exporter; "
+            "[boto3.client(name, region_name='eu-central-1') for name in ('sns', 'sts', 'sso')]"
+        )
         done = engine.run("exec", identity, "python", "-c", drivers, check=False)
         assert done.returncode == 0, done.stderr

@@ -40,6 +40,8 @@ def _measured() -> set[str]:
     metrics.observe("VerifyToken", "OK", 0.001)
     metrics.count_event("login", "success")
     metrics.count_throttled("account")
+    metrics.count_relayed("audit", "delivered", 1)
+    metrics.set_lag("audit", events=0, seconds=0, dead_letters=0)
     text = metrics.render()[0].decode()
     return {name for name in _NAME.findall(text) if not name.endswith("_created")}
 
@@ -62,7 +64,7 @@ def test_every_method_and_event_that_is_asked_for_exists() -> None:
 
 
 def test_every_label_that_is_asked_for_is_there() -> None:
-    labels = {"method", "code", "type", "outcome", "kind", "le", "instance", "job"}
+    labels = {"method", "code", "type", "outcome", "kind", "le", "instance", "job", "sink"}
     for expression in _expressions():
         chosen = re.findall(r'(\w+)[!=]?[=~]~?"', expression)
         grouped = re.findall(r"by \(([^)]*)\)", expression)
