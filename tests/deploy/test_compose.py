@@ -278,7 +278,7 @@ def test_authsvc_starts_as_the_compose_file_says(
             assert serves, engine.run("logs", identity).stderr
             command = "services create orders --method authn.v1.TokenService/* --audience orders"
             made = engine.run("exec", identity, "authsvc", *command.split())
-            assert "Made. Give it a key" in made.stderr
+            assert "service_account.created" in made.stderr
             key = engine.run("exec", identity, "authsvc", "services", "create-key", "orders").stdout
             assert key.strip()
             url = sink.partition("=")[2].rpartition("/")[0]
