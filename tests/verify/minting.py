@@ -1,6 +1,7 @@
-"""Makes test tokens, good ones and ones that no decent issuer would make."""
+"""Makes test tokens, good ones and ones that no decent issuer would make; the same each time."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,32 @@ ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 ED25519_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 P256_KEY = ec.derive_private_key(0x1234567890ABCDEF, ec.SECP256R1())
-RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _prime(name: bytes, size: int, distance: int) -> int:
+    """Give the prime of so many bytes that follows a hash of the name at this distance."""
+    start = int.from_bytes(hashlib.shake_256(name).digest(size), "big")
+    return (start | 3 << 8 * size - 2 | 1) + distance
+
+
+def _rsa_key(size: int, *distances: int) -> rsa.RSAPrivateKey:
+    p, q = map(_prime, (b"p", b"q"), (size // 2, size // 2), distances)
+    e = 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    return rsa.RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=rsa.rsa_crt_dmp1(d, p),
+        dmq1=rsa.rsa_crt_dmq1(d, q),
+        iqmp=rsa.rsa_crt_iqmp(p, q),
+        public_numbers=rsa.RSAPublicNumbers(e, p * q),
+    ).private_key()
+
+
+RSA_KEY = _rsa_key(256, 816, 114)
+SHORT_RSA_KEY = _rsa_key(128, 22, 172)
+"""Too short to be believed."""
 
 
 def named(jwk: dict[str, Any], algorithm: str) -> dict[str, str]:
@@ -81,7 +107,8 @@ def sign_ed25519(signing_input: bytes) -> bytes:
 
 def sign_es256(signing_input: bytes) -> bytes:
     """ES256, with a low s."""
-    r, s = decode_dss_signature(P256_KEY.sign(signing_input, ec.ECDSA(SHA256())))
+    algorithm = ec.ECDSA(SHA256(), deterministic_signing=True)  # RFC 6979
+    r, s = decode_dss_signature(P256_KEY.sign(signing_input, algorithm))
     return low_s(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
 

@@ -1,0 +1,28 @@
+"""`python -m tests.vectors.generate`: writes the files of vectors beside this module."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.vectors.contents import Group
+from tests.vectors.feeds import feed, revocations, staleness
+from tests.vectors.key_sets import keys
+from tests.vectors.tokens import accepted, hostile, scopes
+
+DIRECTORY = Path(__file__).parent
+
+
+def groups() -> Iterator[Group]:
+    """Give all vectors, a group for each file."""
+    yield from (accepted(), *hostile(), keys(), revocations(), feed(), staleness(), scopes())
+
+
+def main() -> None:
+    """Write the files, and remove those that there are no vectors for."""
+    for stale in DIRECTORY.glob("*.json"):
+        stale.unlink()
+    for group in groups():
+        (DIRECTORY / f"{group.name}.json").write_text(group.written(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
