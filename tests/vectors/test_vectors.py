@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from authn.v1.token_pb2 import JsonWebKey, TokenClaims
+from authn.v1.token_pb2 import JsonWebKey
 from authn.v1.token_service_pb2 import WatchRevocationsResponse
 from google.protobuf.json_format import MessageToDict, ParseDict
 
@@ -40,7 +40,7 @@ class _Clocks:
 
 
 @contextmanager
-def _following(context: dict[str, Any], clocks: _Clocks) -> Iterator[tuple[Verifier, Script]]:
+def _following(context: dict[str, Any], clocks: _Clocks) -> Iterator[Verifier]:
     """Give a verifier that has heard all that a context tells."""
     clocks.now, clocks.silence = context["now"], 0.0
     script = Script(
@@ -58,7 +58,7 @@ def _following(context: dict[str, Any], clocks: _Clocks) -> Iterator[tuple[Verif
     ) as verifier:
         assert script.over.wait(20)
         clocks.silence = context["silence"]
-        yield verifier, script
+        yield verifier
 
 
 def _decide(verifier: Verifier, context: dict[str, Any], token: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_the_library_decides_as_the_vectors_say(name: str, monkeypatch: pytest.M
         return {**usual, **case.get("context", {})}
 
     for context, cases in groupby(vectors["cases"], context_of):
-        with _following(context, clocks) as (verifier, script):
+        with _following(context, clocks) as verifier:
             for case in cases:
                 wanted = {n: case[n] for n in ("decision", "defect", "claims") if n in case}
                 assert _decide(verifier, context, case["token"]) == wanted, case["name"]
