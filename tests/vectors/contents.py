@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,7 +126,8 @@ class Group:
 
 def _claims(token: str) -> dict[str, Any]:
     """Give what a token says, as VerifyToken would; read without any care."""
-    payload = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    payload = json.loads(_decode(token.split(".")[1]))
+    actors = list(_actors(payload))
     claims = TokenClaims(
         subject=payload["sub"],
         session_id=payload["sid"],
@@ -141,6 +142,18 @@ def _claims(token: str) -> dict[str, Any]:
         amr=payload.get("amr", []),
         acr=payload.get("acr", ""),
         epoch=payload["epoch"],
-        actor=payload.get("act", {}).get("sub", ""),
+        actor=actors[0] if actors else "",
+        actors=actors,
+        certificate_sha256=_decode(payload.get("cnf", {}).get("x5t#S256", "")),
     )
     return MessageToDict(claims)
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "==")
+
+
+def _actors(payload: dict[str, Any]) -> Iterator[str]:
+    while "act" in payload:
+        payload = payload["act"]
+        yield payload["sub"]

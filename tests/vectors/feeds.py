@@ -8,6 +8,7 @@ from authn.v1.revocation_pb2 import Revocation
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.vectors.contents import ACTIVE, INACTIVE, STALE, USUAL, Call, Case, Group, piece
+from tests.vectors.tokens import GATEWAY, passed_on
 from tests.verify.minting import CLAIMS, JWKS, NOW, with_claims
 
 _GOOD = with_claims()
@@ -80,6 +81,42 @@ def _epochs() -> Iterator[Case]:
                 decision=INACTIVE,
                 defect="EPOCH",
             )
+
+
+def delegation() -> Group:
+    """What a token that came by services dies with: each of them, and each token that it was."""
+    account, session, token = (
+        kinds.REVOCATION_KIND_ACCOUNT,
+        kinds.REVOCATION_KIND_SESSION,
+        kinds.REVOCATION_KIND_TOKEN,
+    )
+    epoch = GATEWAY["epoch"]
+    entries = {
+        "the token that it was": (revoked(token, "came-from-0"), "DELEGATION"),
+        "the token that it was before": (revoked(token, "came-from-1"), "DELEGATION"),
+        "another token": (revoked(token, "came-from-2"), ""),
+        "the credential of its actors": (revoked(session, GATEWAY["sid"]), "DELEGATION"),
+        "a higher epoch of the actor": (revoked(account, "svc_1", epoch + 1), "DELEGATION"),
+        "a higher epoch of the first one": (revoked(account, "svc_0", epoch + 1), "DELEGATION"),
+        "the epoch of the actor": (revoked(account, "svc_1", epoch), ""),
+        "an epoch of a service that has no part": (revoked(account, "svc_2", epoch + 1), ""),
+        "its own token": (revoked(token, _TOKEN), "TOKEN_REVOKED"),
+    }
+    cases = [
+        Case(
+            name=name,
+            token=passed_on(2),
+            context=replace(USUAL, calls=((piece(0, 5, entry, reset=True),),)),
+            decision=INACTIVE if defect else ACTIVE,
+            defect=defect,
+        )
+        for name, (entry, defect) in entries.items()
+    ]
+    return Group(
+        name="delegation",
+        about="An exchanged token dies with each of its actors and each token that it was.",
+        cases=cases,
+    )
 
 
 def staleness() -> Group:

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.vectors.contents import Group
-from tests.vectors.feeds import feed, revocations, staleness
+from tests.vectors.feeds import delegation, feed, revocations, staleness
 from tests.vectors.key_sets import keys
-from tests.vectors.tokens import accepted, hostile, scopes
+from tests.vectors.tokens import accepted, binding, hostile, scopes
 
 DIRECTORY = Path(__file__).parent
 
 
 def groups() -> Iterator[Group]:
     """Give all vectors, a group for each file."""
-    yield from (accepted(), *hostile(), keys(), revocations(), feed(), staleness(), scopes())
+    yield from (accepted(), *hostile(), binding(), scopes())
+    yield from (keys(), revocations(), delegation(), feed(), staleness())
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from authsvc.client import feed as feed_module
 from authsvc.client import verifier as verifier_module
 from authsvc.errors import InsufficientScope, StaleRevocations, TokenInactive
 from authsvc.transport.messages import token_claims
+from authsvc.verify.jws import decode_base64url
 from tests.vectors.contents import ACTIVE, INACTIVE, INSUFFICIENT_SCOPE, STALE
 from tests.vectors.generate import DIRECTORY, groups
 from tests.vectors.script import Script
@@ -63,7 +64,11 @@ def _following(context: dict[str, Any], clocks: _Clocks) -> Iterator[Verifier]:
 
 def _decide(verifier: Verifier, context: dict[str, Any], token: str) -> dict[str, Any]:
     try:
-        claims = verifier.verify(token, required_scopes=context["required_scopes"])
+        claims = verifier.verify(
+            token,
+            required_scopes=context["required_scopes"],
+            certificate=lambda: decode_base64url(context["certificate"].encode()),
+        )
     except TokenInactive as error:
         return {"decision": INACTIVE, "defect": error.defect.name}
     except InsufficientScope:

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
+from authsvc.verify.claims import MAX_ACTORS
 from tests.vectors.contents import (
     ACTIVE,
     INACTIVE,
@@ -23,6 +25,7 @@ from tests.verify.minting import (
     NOW,
     SIGN,
     assemble,
+    encode,
     with_claims,
     with_header,
     with_payload,
@@ -43,6 +46,22 @@ _ABOUT = {
     "claim_contents": "Claims have contents of the right form; what narrows a token is not ignored.",
     "policy": "Issuer and audience match exactly; times lie within the policy.",
 }
+
+
+GATEWAY = {"sub": "svc_gateway", "epoch": 2, "sid": "C" * 22}
+
+
+def passed_on(times: int) -> str:
+    """Make a token that came by so many services; `svc_0` had it first."""
+    claims: dict[str, Any] = {}
+    for number in range(times):
+        claims = {"act": {**claims, **GATEWAY, "sub": f"svc_{number}"}}
+    return with_claims(**claims, lineage=[f"came-from-{number}" for number in range(times)])
+
+
+def bound_to(certificate: bytes) -> str:
+    """Make a token that is bound to a certificate of that SHA-256."""
+    return with_claims(cnf={"x5t#S256": encode(certificate)})
 
 
 def hostile() -> Iterator[Group]:
@@ -90,7 +109,8 @@ def accepted() -> Group:
         ),
         "no scope": with_claims(scope=""),
         "a service account": with_claims(sub="svc_0193a5f0c0de7000800000000000beef"),
-        "an actor": with_claims(act={"sub": "svc_1"}),
+        "an actor": with_claims(act=GATEWAY, lineage=["D" * 22]),
+        "as many actors as may be": passed_on(MAX_ACTORS),
         "unknown claims": with_claims(extra=None, other={"a": [1, 2.5e3, True, "x"]}),
         "without white space": with_payload(json.dumps(CLAIMS, separators=(",", ":")).encode()),
         "with much white space": with_payload(json.dumps(CLAIMS, indent="\t\r").encode()),
@@ -126,6 +146,33 @@ def _of_length(length: int) -> str:
     """Make a good token of exactly that length."""
     sizes = (with_claims(pad="x" * size) for size in range(5000, 6000))
     return next(token for token in sizes if len(token) == length)
+
+
+def binding() -> Group:
+    """Tokens that are good with one client certificate alone (RFC 8705)."""
+    mine, other = bytes(range(32)), bytes(32)
+    cases = [
+        Case(
+            name=f"{name}, {shown}",
+            token=token,
+            context=replace(USUAL, certificate=certificate),
+            decision=decision,
+            defect="" if decision == ACTIVE else "CERTIFICATE",
+        )
+        for name, token, shown, certificate, decision in (
+            ("bound", bound_to(mine), "with its certificate", encode(mine), ACTIVE),
+            ("bound", bound_to(mine), "with another", encode(other), INACTIVE),
+            ("bound", bound_to(mine), "without any", "", INACTIVE),
+            ("bound", bound_to(mine), "with the beginning of it", encode(mine[:31]), INACTIVE),
+            ("bound to zeros", bound_to(other), "without any", "", INACTIVE),
+            ("not bound", with_claims(), "with a certificate", encode(other), ACTIVE),
+        )
+    ]
+    return Group(
+        name="binding",
+        about="A token that is bound to a client certificate is inactive without it.",
+        cases=cases,
+    )
 
 
 def scopes() -> Group:
