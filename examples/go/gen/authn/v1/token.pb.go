@@ -146,9 +146,14 @@ type TokenClaims struct {
 	// `epoch`: the account's epoch when the token was issued; lower than the account's means dead.
 	Epoch int64 `protobuf:"varint,13,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// `act.sub`: who acts for the subject (RFC 8693); empty if the subject itself.
-	Actor         string `protobuf:"bytes,14,opt,name=actor,proto3" json:"actor,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Actor string `protobuf:"bytes,14,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The `sub` of each `act`, the one that acts now first; empty if the subject itself.
+	Actors []string `protobuf:"bytes,15,rep,name=actors,proto3" json:"actors,omitempty"`
+	// `cnf.x5t#S256`: the SHA-256 of the client certificate that the token is bound to (RFC 8705);
+	// empty if it is not. It MUST be the one of the connection that the token came by.
+	CertificateSha256 []byte `protobuf:"bytes,16,opt,name=certificate_sha256,json=certificateSha256,proto3" json:"certificate_sha256,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *TokenClaims) Reset() {
@@ -277,6 +282,20 @@ func (x *TokenClaims) GetActor() string {
 		return x.Actor
 	}
 	return ""
+}
+
+func (x *TokenClaims) GetActors() []string {
+	if x != nil {
+		return x.Actors
+	}
+	return nil
+}
+
+func (x *TokenClaims) GetCertificateSha256() []byte {
+	if x != nil {
+		return x.CertificateSha256
+	}
+	return nil
 }
 
 // A public key as RFC 7517 describes it. Only the members of its own kind are set.
@@ -410,7 +429,7 @@ const file_authn_v1_token_proto_rawDesc = "" +
 	"\x18access_token_expire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x15accessTokenExpireTime\x12U\n" +
 	"\x19refresh_token_expire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x16refreshTokenExpireTime\x12\x1d\n" +
 	"\n" +
-	"session_id\x18\x06 \x01(\tR\tsessionId\"\xc9\x03\n" +
+	"session_id\x18\x06 \x01(\tR\tsessionId\"\x90\x04\n" +
 	"\vTokenClaims\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x1d\n" +
 	"\n" +
@@ -429,7 +448,9 @@ const file_authn_v1_token_proto_rawDesc = "" +
 	"\x03amr\x18\v \x03(\tR\x03amr\x12\x10\n" +
 	"\x03acr\x18\f \x01(\tR\x03acr\x12\x14\n" +
 	"\x05epoch\x18\r \x01(\x03R\x05epoch\x12\x14\n" +
-	"\x05actor\x18\x0e \x01(\tR\x05actor\"\x9e\x01\n" +
+	"\x05actor\x18\x0e \x01(\tR\x05actor\x12\x16\n" +
+	"\x06actors\x18\x0f \x03(\tR\x06actors\x12-\n" +
+	"\x12certificate_sha256\x18\x10 \x01(\fR\x11certificateSha256\"\x9e\x01\n" +
 	"\n" +
 	"JsonWebKey\x12\x10\n" +
 	"\x03kty\x18\x01 \x01(\tR\x03kty\x12\x10\n" +

@@ -61,6 +61,10 @@ const (
 	TokenDefect_TOKEN_DEFECT_SESSION_REVOKED TokenDefect = 14
 	// Its account's epoch was raised: password change, disable, delete or logout everywhere.
 	TokenDefect_TOKEN_DEFECT_EPOCH TokenDefect = 15
+	// A token or an actor that it came from was revoked.
+	TokenDefect_TOKEN_DEFECT_DELEGATION TokenDefect = 16
+	// It is bound to a certificate that was not shown.
+	TokenDefect_TOKEN_DEFECT_CERTIFICATE TokenDefect = 17
 )
 
 // Enum value maps for TokenDefect.
@@ -82,6 +86,8 @@ var (
 		13: "TOKEN_DEFECT_TOKEN_REVOKED",
 		14: "TOKEN_DEFECT_SESSION_REVOKED",
 		15: "TOKEN_DEFECT_EPOCH",
+		16: "TOKEN_DEFECT_DELEGATION",
+		17: "TOKEN_DEFECT_CERTIFICATE",
 	}
 	TokenDefect_value = map[string]int32{
 		"TOKEN_DEFECT_UNSPECIFIED":     0,
@@ -100,6 +106,8 @@ var (
 		"TOKEN_DEFECT_TOKEN_REVOKED":   13,
 		"TOKEN_DEFECT_SESSION_REVOKED": 14,
 		"TOKEN_DEFECT_EPOCH":           15,
+		"TOKEN_DEFECT_DELEGATION":      16,
+		"TOKEN_DEFECT_CERTIFICATE":     17,
 	}
 )
 
@@ -145,9 +153,12 @@ type VerifyTokenRequest struct {
 	// How long ago the subject may have proved who it is (`auth_time`); unset for any time.
 	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	// The level of assurance that the token must reach: `aal1`, `aal2`, or empty for any.
-	Acr           string `protobuf:"bytes,6,opt,name=acr,proto3" json:"acr,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Acr string `protobuf:"bytes,6,opt,name=acr,proto3" json:"acr,omitempty"`
+	// The SHA-256 of the client certificate (DER) of the connection that the token came by; empty if
+	// there was none. A token that is bound to another is inactive (RFC 8705, 3).
+	CertificateSha256 []byte `protobuf:"bytes,7,opt,name=certificate_sha256,json=certificateSha256,proto3" json:"certificate_sha256,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *VerifyTokenRequest) Reset() {
@@ -222,6 +233,13 @@ func (x *VerifyTokenRequest) GetAcr() string {
 	return ""
 }
 
+func (x *VerifyTokenRequest) GetCertificateSha256() []byte {
+	if x != nil {
+		return x.CertificateSha256
+	}
+	return nil
+}
+
 // The token is active.
 type VerifyTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -277,7 +295,8 @@ func (x *VerifyTokenResponse) GetRevision() int64 {
 	return 0
 }
 
-// Access tokens to check.
+// Access tokens to check. Those that are bound to a certificate are inactive here: VerifyToken takes
+// the certificate.
 type VerifyTokensRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The access tokens, at most 1,000.
@@ -486,7 +505,8 @@ func (*VerifyTokenResult_ErrorReason) isVerifyTokenResult_Result() {}
 // A token to introspect.
 type IntrospectTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// An access or refresh token.
+	// An access or refresh token. If it is bound to a certificate, the answer says which, and the caller
+	// MUST compare.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// Answer only from a state that includes this revision; 0 for any.
 	MinRevision   int64 `protobuf:"varint,2,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
@@ -707,8 +727,11 @@ type IssueServiceTokenRequest struct {
 	// and `sub` are the service's name, `aud` the issuer, `exp` at most five minutes away, and `jti`
 	// new each time. It works once.
 	ClientAssertion string `protobuf:"bytes,3,opt,name=client_assertion,json=clientAssertion,proto3" json:"client_assertion,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Bind the token to the client certificate of this call (RFC 8705, 3): whoever is sent it must see
+	// the same certificate.
+	BindToCertificate bool `protobuf:"varint,4,opt,name=bind_to_certificate,json=bindToCertificate,proto3" json:"bind_to_certificate,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *IssueServiceTokenRequest) Reset() {
@@ -762,6 +785,178 @@ func (x *IssueServiceTokenRequest) GetClientAssertion() string {
 	return ""
 }
 
+func (x *IssueServiceTokenRequest) GetBindToCertificate() bool {
+	if x != nil {
+		return x.BindToCertificate
+	}
+	return false
+}
+
+// A token that was sent to the calling service, and what to exchange it for.
+type ExchangeTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An active access token of a person or a service.
+	SubjectToken string `protobuf:"bytes,1,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
+	// Who the new token is for; empty means the server's default.
+	Audience string `protobuf:"bytes,2,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Scopes of the old token that the new one is to carry; none if empty.
+	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// How long the new token is to live at most; unset for as long as it may.
+	Ttl *durationpb.Duration `protobuf:"bytes,4,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// The SHA-256 of the client certificate (DER) that the old token came with, which is needed if it
+	// is bound to one.
+	SubjectCertificateSha256 []byte `protobuf:"bytes,5,opt,name=subject_certificate_sha256,json=subjectCertificateSha256,proto3" json:"subject_certificate_sha256,omitempty"`
+	// Bind the new token to the client certificate of this call (RFC 8705, 3).
+	BindToCertificate bool `protobuf:"varint,6,opt,name=bind_to_certificate,json=bindToCertificate,proto3" json:"bind_to_certificate,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ExchangeTokenRequest) Reset() {
+	*x = ExchangeTokenRequest{}
+	mi := &file_authn_v1_token_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeTokenRequest) ProtoMessage() {}
+
+func (x *ExchangeTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authn_v1_token_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeTokenRequest.ProtoReflect.Descriptor instead.
+func (*ExchangeTokenRequest) Descriptor() ([]byte, []int) {
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExchangeTokenRequest) GetSubjectToken() string {
+	if x != nil {
+		return x.SubjectToken
+	}
+	return ""
+}
+
+func (x *ExchangeTokenRequest) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *ExchangeTokenRequest) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *ExchangeTokenRequest) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *ExchangeTokenRequest) GetSubjectCertificateSha256() []byte {
+	if x != nil {
+		return x.SubjectCertificateSha256
+	}
+	return nil
+}
+
+func (x *ExchangeTokenRequest) GetBindToCertificate() bool {
+	if x != nil {
+		return x.BindToCertificate
+	}
+	return false
+}
+
+// The token to call the other service with.
+type ExchangeTokenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The access token: a signed JWT (RFC 9068), to be sent as `authorization: Bearer …`.
+	AccessToken string `protobuf:"bytes,1,opt,name=access_token,json=accessToken,proto3" json:"access_token,omitempty"`
+	// Always `urn:ietf:params:oauth:token-type:access_token` (RFC 8693, 3).
+	IssuedTokenType string `protobuf:"bytes,2,opt,name=issued_token_type,json=issuedTokenType,proto3" json:"issued_token_type,omitempty"`
+	// Always `Bearer` (RFC 6750).
+	TokenType string `protobuf:"bytes,3,opt,name=token_type,json=tokenType,proto3" json:"token_type,omitempty"`
+	// When it ends.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeTokenResponse) Reset() {
+	*x = ExchangeTokenResponse{}
+	mi := &file_authn_v1_token_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeTokenResponse) ProtoMessage() {}
+
+func (x *ExchangeTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authn_v1_token_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeTokenResponse.ProtoReflect.Descriptor instead.
+func (*ExchangeTokenResponse) Descriptor() ([]byte, []int) {
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExchangeTokenResponse) GetAccessToken() string {
+	if x != nil {
+		return x.AccessToken
+	}
+	return ""
+}
+
+func (x *ExchangeTokenResponse) GetIssuedTokenType() string {
+	if x != nil {
+		return x.IssuedTokenType
+	}
+	return ""
+}
+
+func (x *ExchangeTokenResponse) GetTokenType() string {
+	if x != nil {
+		return x.TokenType
+	}
+	return ""
+}
+
+func (x *ExchangeTokenResponse) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 // A service's own token.
 type IssueServiceTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -777,7 +972,7 @@ type IssueServiceTokenResponse struct {
 
 func (x *IssueServiceTokenResponse) Reset() {
 	*x = IssueServiceTokenResponse{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[10]
+	mi := &file_authn_v1_token_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +984,7 @@ func (x *IssueServiceTokenResponse) String() string {
 func (*IssueServiceTokenResponse) ProtoMessage() {}
 
 func (x *IssueServiceTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[10]
+	mi := &file_authn_v1_token_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +997,7 @@ func (x *IssueServiceTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueServiceTokenResponse.ProtoReflect.Descriptor instead.
 func (*IssueServiceTokenResponse) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{10}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *IssueServiceTokenResponse) GetAccessToken() string {
@@ -838,7 +1033,7 @@ type WatchRevocationsRequest struct {
 
 func (x *WatchRevocationsRequest) Reset() {
 	*x = WatchRevocationsRequest{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[11]
+	mi := &file_authn_v1_token_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +1045,7 @@ func (x *WatchRevocationsRequest) String() string {
 func (*WatchRevocationsRequest) ProtoMessage() {}
 
 func (x *WatchRevocationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[11]
+	mi := &file_authn_v1_token_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +1058,7 @@ func (x *WatchRevocationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRevocationsRequest.ProtoReflect.Descriptor instead.
 func (*WatchRevocationsRequest) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{11}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchRevocationsRequest) GetAfterRevision() int64 {
@@ -901,7 +1096,7 @@ type WatchRevocationsResponse struct {
 
 func (x *WatchRevocationsResponse) Reset() {
 	*x = WatchRevocationsResponse{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[12]
+	mi := &file_authn_v1_token_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1108,7 @@ func (x *WatchRevocationsResponse) String() string {
 func (*WatchRevocationsResponse) ProtoMessage() {}
 
 func (x *WatchRevocationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[12]
+	mi := &file_authn_v1_token_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1121,7 @@ func (x *WatchRevocationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRevocationsResponse.ProtoReflect.Descriptor instead.
 func (*WatchRevocationsResponse) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{12}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchRevocationsResponse) GetReset_() bool {
@@ -980,7 +1175,7 @@ type WatchKeysRequest struct {
 
 func (x *WatchKeysRequest) Reset() {
 	*x = WatchKeysRequest{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[13]
+	mi := &file_authn_v1_token_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1187,7 @@ func (x *WatchKeysRequest) String() string {
 func (*WatchKeysRequest) ProtoMessage() {}
 
 func (x *WatchKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[13]
+	mi := &file_authn_v1_token_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1200,7 @@ func (x *WatchKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchKeysRequest.ProtoReflect.Descriptor instead.
 func (*WatchKeysRequest) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{13}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{15}
 }
 
 // The public keys. At least every 5 seconds a response comes, if need be with the same ones.
@@ -1021,7 +1216,7 @@ type WatchKeysResponse struct {
 
 func (x *WatchKeysResponse) Reset() {
 	*x = WatchKeysResponse{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[14]
+	mi := &file_authn_v1_token_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1228,7 @@ func (x *WatchKeysResponse) String() string {
 func (*WatchKeysResponse) ProtoMessage() {}
 
 func (x *WatchKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[14]
+	mi := &file_authn_v1_token_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1241,7 @@ func (x *WatchKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchKeysResponse.ProtoReflect.Descriptor instead.
 func (*WatchKeysResponse) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{14}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchKeysResponse) GetKeys() []*JsonWebKey {
@@ -1072,7 +1267,7 @@ type GetJwksRequest struct {
 
 func (x *GetJwksRequest) Reset() {
 	*x = GetJwksRequest{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[15]
+	mi := &file_authn_v1_token_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1279,7 @@ func (x *GetJwksRequest) String() string {
 func (*GetJwksRequest) ProtoMessage() {}
 
 func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[15]
+	mi := &file_authn_v1_token_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1292,7 @@ func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksRequest.ProtoReflect.Descriptor instead.
 func (*GetJwksRequest) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{15}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{17}
 }
 
 // The public keys.
@@ -1111,7 +1306,7 @@ type GetJwksResponse struct {
 
 func (x *GetJwksResponse) Reset() {
 	*x = GetJwksResponse{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[16]
+	mi := &file_authn_v1_token_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1318,7 @@ func (x *GetJwksResponse) String() string {
 func (*GetJwksResponse) ProtoMessage() {}
 
 func (x *GetJwksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[16]
+	mi := &file_authn_v1_token_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1331,7 @@ func (x *GetJwksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksResponse.ProtoReflect.Descriptor instead.
 func (*GetJwksResponse) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{16}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetJwksResponse) GetKeys() []*JsonWebKey {
@@ -1159,7 +1354,7 @@ type ExplainTokenRequest struct {
 
 func (x *ExplainTokenRequest) Reset() {
 	*x = ExplainTokenRequest{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[17]
+	mi := &file_authn_v1_token_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1366,7 @@ func (x *ExplainTokenRequest) String() string {
 func (*ExplainTokenRequest) ProtoMessage() {}
 
 func (x *ExplainTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[17]
+	mi := &file_authn_v1_token_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1379,7 @@ func (x *ExplainTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExplainTokenRequest) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{17}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ExplainTokenRequest) GetAccessToken() string {
@@ -1218,7 +1413,7 @@ type ExplainTokenResponse struct {
 
 func (x *ExplainTokenResponse) Reset() {
 	*x = ExplainTokenResponse{}
-	mi := &file_authn_v1_token_service_proto_msgTypes[18]
+	mi := &file_authn_v1_token_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1425,7 @@ func (x *ExplainTokenResponse) String() string {
 func (*ExplainTokenResponse) ProtoMessage() {}
 
 func (x *ExplainTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authn_v1_token_service_proto_msgTypes[18]
+	mi := &file_authn_v1_token_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1438,7 @@ func (x *ExplainTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExplainTokenResponse) Descriptor() ([]byte, []int) {
-	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{18}
+	return file_authn_v1_token_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ExplainTokenResponse) GetActive() bool {
@@ -1278,14 +1473,15 @@ var File_authn_v1_token_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cauthn/v1/token_service.proto\x12\bauthn.v1\x1a\x1bauthn/v1/error_reason.proto\x1a\x19authn/v1/revocation.proto\x1a\x14authn/v1/token.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x01\n" +
+	"\x1cauthn/v1/token_service.proto\x12\bauthn.v1\x1a\x1bauthn/v1/error_reason.proto\x1a\x19authn/v1/revocation.proto\x1a\x14authn/v1/token.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x02\n" +
 	"\x12VerifyTokenRequest\x12&\n" +
 	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12\x1a\n" +
 	"\baudience\x18\x02 \x01(\tR\baudience\x12'\n" +
 	"\x0frequired_scopes\x18\x03 \x03(\tR\x0erequiredScopes\x12!\n" +
 	"\fmin_revision\x18\x04 \x01(\x03R\vminRevision\x122\n" +
 	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x10\n" +
-	"\x03acr\x18\x06 \x01(\tR\x03acr\"`\n" +
+	"\x03acr\x18\x06 \x01(\tR\x03acr\x12-\n" +
+	"\x12certificate_sha256\x18\a \x01(\fR\x11certificateSha256\"`\n" +
 	"\x13VerifyTokenResponse\x12-\n" +
 	"\x06claims\x18\x01 \x01(\v2\x15.authn.v1.TokenClaimsR\x06claims\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\"\x84\x01\n" +
@@ -1310,11 +1506,26 @@ const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\x12RevokeTokenRequest\x12\x19\n" +
 	"\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\"1\n" +
 	"\x13RevokeTokenResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x03R\brevision\"~\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\"\xae\x01\n" +
 	"\x18IssueServiceTokenRequest\x12\x1a\n" +
 	"\baudience\x18\x01 \x01(\tR\baudience\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12.\n" +
-	"\x10client_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0fclientAssertion\"\x9f\x01\n" +
+	"\x10client_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0fclientAssertion\x12.\n" +
+	"\x13bind_to_certificate\x18\x04 \x01(\bR\x11bindToCertificate\"\x8f\x02\n" +
+	"\x14ExchangeTokenRequest\x12(\n" +
+	"\rsubject_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\fsubjectToken\x12\x1a\n" +
+	"\baudience\x18\x02 \x01(\tR\baudience\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12+\n" +
+	"\x03ttl\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12<\n" +
+	"\x1asubject_certificate_sha256\x18\x05 \x01(\fR\x18subjectCertificateSha256\x12.\n" +
+	"\x13bind_to_certificate\x18\x06 \x01(\bR\x11bindToCertificate\"\xc7\x01\n" +
+	"\x15ExchangeTokenResponse\x12&\n" +
+	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12*\n" +
+	"\x11issued_token_type\x18\x02 \x01(\tR\x0fissuedTokenType\x12\x1d\n" +
+	"\n" +
+	"token_type\x18\x03 \x01(\tR\ttokenType\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\x9f\x01\n" +
 	"\x19IssueServiceTokenResponse\x12&\n" +
 	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12\x1d\n" +
 	"\n" +
@@ -1347,7 +1558,7 @@ const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\x06active\x18\x01 \x01(\bR\x06active\x12-\n" +
 	"\x06defect\x18\x02 \x01(\x0e2\x15.authn.v1.TokenDefectR\x06defect\x12 \n" +
 	"\vexplanation\x18\x03 \x01(\tR\vexplanation\x12-\n" +
-	"\x06claims\x18\x04 \x01(\v2\x15.authn.v1.TokenClaimsR\x06claims*\xc9\x03\n" +
+	"\x06claims\x18\x04 \x01(\v2\x15.authn.v1.TokenClaimsR\x06claims*\x84\x04\n" +
 	"\vTokenDefect\x12\x1c\n" +
 	"\x18TOKEN_DEFECT_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16TOKEN_DEFECT_MALFORMED\x10\x01\x12\x17\n" +
@@ -1365,13 +1576,16 @@ const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\x15TOKEN_DEFECT_LIFETIME\x10\f\x12\x1e\n" +
 	"\x1aTOKEN_DEFECT_TOKEN_REVOKED\x10\r\x12 \n" +
 	"\x1cTOKEN_DEFECT_SESSION_REVOKED\x10\x0e\x12\x16\n" +
-	"\x12TOKEN_DEFECT_EPOCH\x10\x0f2\x87\x06\n" +
+	"\x12TOKEN_DEFECT_EPOCH\x10\x0f\x12\x1b\n" +
+	"\x17TOKEN_DEFECT_DELEGATION\x10\x10\x12\x1c\n" +
+	"\x18TOKEN_DEFECT_CERTIFICATE\x10\x112\xd9\x06\n" +
 	"\fTokenService\x12O\n" +
 	"\vVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\fVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"\x03\x90\x02\x01\x12[\n" +
 	"\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\vRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"\x03\x90\x02\x02\x12\\\n" +
-	"\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\x12C\n" +
+	"\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\x12P\n" +
+	"\rExchangeToken\x12\x1e.authn.v1.ExchangeTokenRequest\x1a\x1f.authn.v1.ExchangeTokenResponse\x12C\n" +
 	"\aGetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\x03\x90\x02\x01\x12`\n" +
 	"\x10WatchRevocations\x12!.authn.v1.WatchRevocationsRequest\x1a\".authn.v1.WatchRevocationsResponse\"\x03\x90\x02\x010\x01\x12K\n" +
 	"\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\x03\x90\x02\x010\x01\x12R\n" +
@@ -1391,7 +1605,7 @@ func file_authn_v1_token_service_proto_rawDescGZIP() []byte {
 }
 
 var file_authn_v1_token_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_authn_v1_token_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_authn_v1_token_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_authn_v1_token_service_proto_goTypes = []any{
 	(TokenDefect)(0),                  // 0: authn.v1.TokenDefect
 	(*VerifyTokenRequest)(nil),        // 1: authn.v1.VerifyTokenRequest
@@ -1404,60 +1618,66 @@ var file_authn_v1_token_service_proto_goTypes = []any{
 	(*RevokeTokenRequest)(nil),        // 8: authn.v1.RevokeTokenRequest
 	(*RevokeTokenResponse)(nil),       // 9: authn.v1.RevokeTokenResponse
 	(*IssueServiceTokenRequest)(nil),  // 10: authn.v1.IssueServiceTokenRequest
-	(*IssueServiceTokenResponse)(nil), // 11: authn.v1.IssueServiceTokenResponse
-	(*WatchRevocationsRequest)(nil),   // 12: authn.v1.WatchRevocationsRequest
-	(*WatchRevocationsResponse)(nil),  // 13: authn.v1.WatchRevocationsResponse
-	(*WatchKeysRequest)(nil),          // 14: authn.v1.WatchKeysRequest
-	(*WatchKeysResponse)(nil),         // 15: authn.v1.WatchKeysResponse
-	(*GetJwksRequest)(nil),            // 16: authn.v1.GetJwksRequest
-	(*GetJwksResponse)(nil),           // 17: authn.v1.GetJwksResponse
-	(*ExplainTokenRequest)(nil),       // 18: authn.v1.ExplainTokenRequest
-	(*ExplainTokenResponse)(nil),      // 19: authn.v1.ExplainTokenResponse
-	(*durationpb.Duration)(nil),       // 20: google.protobuf.Duration
-	(*TokenClaims)(nil),               // 21: authn.v1.TokenClaims
-	(ErrorReason)(0),                  // 22: authn.v1.ErrorReason
-	(*timestamppb.Timestamp)(nil),     // 23: google.protobuf.Timestamp
-	(*Revocation)(nil),                // 24: authn.v1.Revocation
-	(*JsonWebKey)(nil),                // 25: authn.v1.JsonWebKey
+	(*ExchangeTokenRequest)(nil),      // 11: authn.v1.ExchangeTokenRequest
+	(*ExchangeTokenResponse)(nil),     // 12: authn.v1.ExchangeTokenResponse
+	(*IssueServiceTokenResponse)(nil), // 13: authn.v1.IssueServiceTokenResponse
+	(*WatchRevocationsRequest)(nil),   // 14: authn.v1.WatchRevocationsRequest
+	(*WatchRevocationsResponse)(nil),  // 15: authn.v1.WatchRevocationsResponse
+	(*WatchKeysRequest)(nil),          // 16: authn.v1.WatchKeysRequest
+	(*WatchKeysResponse)(nil),         // 17: authn.v1.WatchKeysResponse
+	(*GetJwksRequest)(nil),            // 18: authn.v1.GetJwksRequest
+	(*GetJwksResponse)(nil),           // 19: authn.v1.GetJwksResponse
+	(*ExplainTokenRequest)(nil),       // 20: authn.v1.ExplainTokenRequest
+	(*ExplainTokenResponse)(nil),      // 21: authn.v1.ExplainTokenResponse
+	(*durationpb.Duration)(nil),       // 22: google.protobuf.Duration
+	(*TokenClaims)(nil),               // 23: authn.v1.TokenClaims
+	(ErrorReason)(0),                  // 24: authn.v1.ErrorReason
+	(*timestamppb.Timestamp)(nil),     // 25: google.protobuf.Timestamp
+	(*Revocation)(nil),                // 26: authn.v1.Revocation
+	(*JsonWebKey)(nil),                // 27: authn.v1.JsonWebKey
 }
 var file_authn_v1_token_service_proto_depIdxs = []int32{
-	20, // 0: authn.v1.VerifyTokenRequest.max_age:type_name -> google.protobuf.Duration
-	21, // 1: authn.v1.VerifyTokenResponse.claims:type_name -> authn.v1.TokenClaims
+	22, // 0: authn.v1.VerifyTokenRequest.max_age:type_name -> google.protobuf.Duration
+	23, // 1: authn.v1.VerifyTokenResponse.claims:type_name -> authn.v1.TokenClaims
 	5,  // 2: authn.v1.VerifyTokensResponse.results:type_name -> authn.v1.VerifyTokenResult
-	21, // 3: authn.v1.VerifyTokenResult.claims:type_name -> authn.v1.TokenClaims
-	22, // 4: authn.v1.VerifyTokenResult.error_reason:type_name -> authn.v1.ErrorReason
-	21, // 5: authn.v1.IntrospectTokenResponse.claims:type_name -> authn.v1.TokenClaims
-	23, // 6: authn.v1.IssueServiceTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	24, // 7: authn.v1.WatchRevocationsResponse.revocations:type_name -> authn.v1.Revocation
-	23, // 8: authn.v1.WatchRevocationsResponse.server_time:type_name -> google.protobuf.Timestamp
-	25, // 9: authn.v1.WatchKeysResponse.keys:type_name -> authn.v1.JsonWebKey
-	23, // 10: authn.v1.WatchKeysResponse.server_time:type_name -> google.protobuf.Timestamp
-	25, // 11: authn.v1.GetJwksResponse.keys:type_name -> authn.v1.JsonWebKey
-	0,  // 12: authn.v1.ExplainTokenResponse.defect:type_name -> authn.v1.TokenDefect
-	21, // 13: authn.v1.ExplainTokenResponse.claims:type_name -> authn.v1.TokenClaims
-	1,  // 14: authn.v1.TokenService.VerifyToken:input_type -> authn.v1.VerifyTokenRequest
-	3,  // 15: authn.v1.TokenService.VerifyTokens:input_type -> authn.v1.VerifyTokensRequest
-	6,  // 16: authn.v1.TokenService.IntrospectToken:input_type -> authn.v1.IntrospectTokenRequest
-	8,  // 17: authn.v1.TokenService.RevokeToken:input_type -> authn.v1.RevokeTokenRequest
-	10, // 18: authn.v1.TokenService.IssueServiceToken:input_type -> authn.v1.IssueServiceTokenRequest
-	16, // 19: authn.v1.TokenService.GetJwks:input_type -> authn.v1.GetJwksRequest
-	12, // 20: authn.v1.TokenService.WatchRevocations:input_type -> authn.v1.WatchRevocationsRequest
-	14, // 21: authn.v1.TokenService.WatchKeys:input_type -> authn.v1.WatchKeysRequest
-	18, // 22: authn.v1.TokenService.ExplainToken:input_type -> authn.v1.ExplainTokenRequest
-	2,  // 23: authn.v1.TokenService.VerifyToken:output_type -> authn.v1.VerifyTokenResponse
-	4,  // 24: authn.v1.TokenService.VerifyTokens:output_type -> authn.v1.VerifyTokensResponse
-	7,  // 25: authn.v1.TokenService.IntrospectToken:output_type -> authn.v1.IntrospectTokenResponse
-	9,  // 26: authn.v1.TokenService.RevokeToken:output_type -> authn.v1.RevokeTokenResponse
-	11, // 27: authn.v1.TokenService.IssueServiceToken:output_type -> authn.v1.IssueServiceTokenResponse
-	17, // 28: authn.v1.TokenService.GetJwks:output_type -> authn.v1.GetJwksResponse
-	13, // 29: authn.v1.TokenService.WatchRevocations:output_type -> authn.v1.WatchRevocationsResponse
-	15, // 30: authn.v1.TokenService.WatchKeys:output_type -> authn.v1.WatchKeysResponse
-	19, // 31: authn.v1.TokenService.ExplainToken:output_type -> authn.v1.ExplainTokenResponse
-	23, // [23:32] is the sub-list for method output_type
-	14, // [14:23] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	23, // 3: authn.v1.VerifyTokenResult.claims:type_name -> authn.v1.TokenClaims
+	24, // 4: authn.v1.VerifyTokenResult.error_reason:type_name -> authn.v1.ErrorReason
+	23, // 5: authn.v1.IntrospectTokenResponse.claims:type_name -> authn.v1.TokenClaims
+	22, // 6: authn.v1.ExchangeTokenRequest.ttl:type_name -> google.protobuf.Duration
+	25, // 7: authn.v1.ExchangeTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	25, // 8: authn.v1.IssueServiceTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	26, // 9: authn.v1.WatchRevocationsResponse.revocations:type_name -> authn.v1.Revocation
+	25, // 10: authn.v1.WatchRevocationsResponse.server_time:type_name -> google.protobuf.Timestamp
+	27, // 11: authn.v1.WatchKeysResponse.keys:type_name -> authn.v1.JsonWebKey
+	25, // 12: authn.v1.WatchKeysResponse.server_time:type_name -> google.protobuf.Timestamp
+	27, // 13: authn.v1.GetJwksResponse.keys:type_name -> authn.v1.JsonWebKey
+	0,  // 14: authn.v1.ExplainTokenResponse.defect:type_name -> authn.v1.TokenDefect
+	23, // 15: authn.v1.ExplainTokenResponse.claims:type_name -> authn.v1.TokenClaims
+	1,  // 16: authn.v1.TokenService.VerifyToken:input_type -> authn.v1.VerifyTokenRequest
+	3,  // 17: authn.v1.TokenService.VerifyTokens:input_type -> authn.v1.VerifyTokensRequest
+	6,  // 18: authn.v1.TokenService.IntrospectToken:input_type -> authn.v1.IntrospectTokenRequest
+	8,  // 19: authn.v1.TokenService.RevokeToken:input_type -> authn.v1.RevokeTokenRequest
+	10, // 20: authn.v1.TokenService.IssueServiceToken:input_type -> authn.v1.IssueServiceTokenRequest
+	11, // 21: authn.v1.TokenService.ExchangeToken:input_type -> authn.v1.ExchangeTokenRequest
+	18, // 22: authn.v1.TokenService.GetJwks:input_type -> authn.v1.GetJwksRequest
+	14, // 23: authn.v1.TokenService.WatchRevocations:input_type -> authn.v1.WatchRevocationsRequest
+	16, // 24: authn.v1.TokenService.WatchKeys:input_type -> authn.v1.WatchKeysRequest
+	20, // 25: authn.v1.TokenService.ExplainToken:input_type -> authn.v1.ExplainTokenRequest
+	2,  // 26: authn.v1.TokenService.VerifyToken:output_type -> authn.v1.VerifyTokenResponse
+	4,  // 27: authn.v1.TokenService.VerifyTokens:output_type -> authn.v1.VerifyTokensResponse
+	7,  // 28: authn.v1.TokenService.IntrospectToken:output_type -> authn.v1.IntrospectTokenResponse
+	9,  // 29: authn.v1.TokenService.RevokeToken:output_type -> authn.v1.RevokeTokenResponse
+	13, // 30: authn.v1.TokenService.IssueServiceToken:output_type -> authn.v1.IssueServiceTokenResponse
+	12, // 31: authn.v1.TokenService.ExchangeToken:output_type -> authn.v1.ExchangeTokenResponse
+	19, // 32: authn.v1.TokenService.GetJwks:output_type -> authn.v1.GetJwksResponse
+	15, // 33: authn.v1.TokenService.WatchRevocations:output_type -> authn.v1.WatchRevocationsResponse
+	17, // 34: authn.v1.TokenService.WatchKeys:output_type -> authn.v1.WatchKeysResponse
+	21, // 35: authn.v1.TokenService.ExplainToken:output_type -> authn.v1.ExplainTokenResponse
+	26, // [26:36] is the sub-list for method output_type
+	16, // [16:26] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_authn_v1_token_service_proto_init() }
@@ -1478,7 +1698,7 @@ func file_authn_v1_token_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authn_v1_token_service_proto_rawDesc), len(file_authn_v1_token_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

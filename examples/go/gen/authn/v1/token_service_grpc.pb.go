@@ -26,6 +26,7 @@ const (
 	TokenService_IntrospectToken_FullMethodName   = "/authn.v1.TokenService/IntrospectToken"
 	TokenService_RevokeToken_FullMethodName       = "/authn.v1.TokenService/RevokeToken"
 	TokenService_IssueServiceToken_FullMethodName = "/authn.v1.TokenService/IssueServiceToken"
+	TokenService_ExchangeToken_FullMethodName     = "/authn.v1.TokenService/ExchangeToken"
 	TokenService_GetJwks_FullMethodName           = "/authn.v1.TokenService/GetJwks"
 	TokenService_WatchRevocations_FullMethodName  = "/authn.v1.TokenService/WatchRevocations"
 	TokenService_WatchKeys_FullMethodName         = "/authn.v1.TokenService/WatchKeys"
@@ -70,6 +71,20 @@ type TokenServiceClient interface {
 	// not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
 	// STORE_UNAVAILABLE.
 	IssueServiceToken(ctx context.Context, in *IssueServiceTokenRequest, opts ...grpc.CallOption) (*IssueServiceTokenResponse, error)
+	// Exchanges an access token that the calling service was sent for one to call another service
+	// with, for the same subject (RFC 8693). The new token says no more than the old one: its scopes
+	// are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
+	// `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
+	// belongs to the same session, has no refresh token, and dies with it, with the old token, and
+	// with the credentials of each service in `act`. The old token must be for an audience on the
+	// service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+	// service proves itself as for IssueServiceToken. Not idempotent.
+	//
+	// Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
+	// service; INVALID_AUDIENCE if tokens are not issued for the audience, or not to this service;
+	// INVALID_SCOPE if the old token or the service lacks a scope; INVALID_REQUEST also if the old
+	// token was passed on four times, or there is no certificate to bind to; STORE_UNAVAILABLE.
+	ExchangeToken(ctx context.Context, in *ExchangeTokenRequest, opts ...grpc.CallOption) (*ExchangeTokenResponse, error)
 	// Gives the public keys that tokens are checked with (RFC 7517). Idempotent.
 	GetJwks(ctx context.Context, in *GetJwksRequest, opts ...grpc.CallOption) (*GetJwksResponse, error)
 	// Tells of every revocation from now on, and of those that still matter, so that tokens can be
@@ -143,6 +158,16 @@ func (c *tokenServiceClient) IssueServiceToken(ctx context.Context, in *IssueSer
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IssueServiceTokenResponse)
 	err := c.cc.Invoke(ctx, TokenService_IssueServiceToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *tokenServiceClient) ExchangeToken(ctx context.Context, in *ExchangeTokenRequest, opts ...grpc.CallOption) (*ExchangeTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExchangeTokenResponse)
+	err := c.cc.Invoke(ctx, TokenService_ExchangeToken_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -245,6 +270,20 @@ type TokenServiceServer interface {
 	// not to this service; INVALID_SCOPE if the service account or the credential lacks a scope;
 	// STORE_UNAVAILABLE.
 	IssueServiceToken(context.Context, *IssueServiceTokenRequest) (*IssueServiceTokenResponse, error)
+	// Exchanges an access token that the calling service was sent for one to call another service
+	// with, for the same subject (RFC 8693). The new token says no more than the old one: its scopes
+	// are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
+	// `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
+	// belongs to the same session, has no refresh token, and dies with it, with the old token, and
+	// with the credentials of each service in `act`. The old token must be for an audience on the
+	// service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+	// service proves itself as for IssueServiceToken. Not idempotent.
+	//
+	// Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
+	// service; INVALID_AUDIENCE if tokens are not issued for the audience, or not to this service;
+	// INVALID_SCOPE if the old token or the service lacks a scope; INVALID_REQUEST also if the old
+	// token was passed on four times, or there is no certificate to bind to; STORE_UNAVAILABLE.
+	ExchangeToken(context.Context, *ExchangeTokenRequest) (*ExchangeTokenResponse, error)
 	// Gives the public keys that tokens are checked with (RFC 7517). Idempotent.
 	GetJwks(context.Context, *GetJwksRequest) (*GetJwksResponse, error)
 	// Tells of every revocation from now on, and of those that still matter, so that tokens can be
@@ -288,6 +327,9 @@ func (UnimplementedTokenServiceServer) RevokeToken(context.Context, *RevokeToken
 }
 func (UnimplementedTokenServiceServer) IssueServiceToken(context.Context, *IssueServiceTokenRequest) (*IssueServiceTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IssueServiceToken not implemented")
+}
+func (UnimplementedTokenServiceServer) ExchangeToken(context.Context, *ExchangeTokenRequest) (*ExchangeTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExchangeToken not implemented")
 }
 func (UnimplementedTokenServiceServer) GetJwks(context.Context, *GetJwksRequest) (*GetJwksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetJwks not implemented")
@@ -412,6 +454,24 @@ func _TokenService_IssueServiceToken_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TokenService_ExchangeToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExchangeTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TokenServiceServer).ExchangeToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TokenService_ExchangeToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TokenServiceServer).ExchangeToken(ctx, req.(*ExchangeTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TokenService_GetJwks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetJwksRequest)
 	if err := dec(in); err != nil {
@@ -496,6 +556,10 @@ var TokenService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "IssueServiceToken",
 			Handler:    _TokenService_IssueServiceToken_Handler,
+		},
+		{
+			MethodName: "ExchangeToken",
+			Handler:    _TokenService_ExchangeToken_Handler,
 		},
 		{
 			MethodName: "GetJwks",
