@@ -8,7 +8,7 @@ import (
 
 // The token is the first of the good ones. Nothing is remembered of a token, so that each check of it is
 // like the first.
-func goodToken(b *testing.B) (*Verifier, moment, string) {
+func goodToken(b *testing.B) (*Verifier, moment, string, *circumstances) {
 	var read vectors
 	var context circumstances
 	text, err := os.ReadFile("../../../tests/vectors/accepted.json")
@@ -16,20 +16,20 @@ func goodToken(b *testing.B) (*Verifier, moment, string) {
 		b.Fatal("there are no vectors")
 	}
 	v, now := following(b, &context)
-	return v, now, read.Cases[0].Token
+	return v, now, read.Cases[0].Token, &context
 }
 
 func BenchmarkVerify(b *testing.B) {
-	v, now, token := goodToken(b)
+	v, now, token, context := goodToken(b)
 	for b.Loop() {
-		if decided, _ := decision(v, now, token, []string{"orders.read"}); decided != "active" {
+		if decided, _ := decision(v, now, token, context); decided != "active" {
 			b.Fatal(decided)
 		}
 	}
 }
 
 func BenchmarkSignature(b *testing.B) {
-	v, _, token := goodToken(b)
+	v, _, token, _ := goodToken(b)
 	parsed, _ := parseToken(token)
 	check := (*v.ring.Load())[parsed.keyID].check
 	for b.Loop() {

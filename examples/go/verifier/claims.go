@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"crypto/sha256"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,25 +16,38 @@ const integerEnd = 1 << 53
 // scopePattern is that of RFC 6749, 3.3: visible ASCII but for quote and backslash, one space between.
 var scopePattern = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$`)
 
-// claims are what a token says, and who issued it.
+// maxActors is how often a token may be passed on.
+const maxActors = 4
+
+// claims are what a token says, who issued it, and what it dies with beside itself.
 type claims struct {
 	*authnv1.TokenClaims
-	issuer string
+	issuer  string
+	actors  []actor
+	lineage []string // the `jti` of the tokens that it was made from
+}
+
+// actor is a service that had a token made from another (RFC 8693, 4.1).
+type actor struct {
+	subject   string
+	sessionID string // the `sid` of the credential that it proved itself by
+	epoch     int64
 }
 
 // readClaims reads the payload of an access token (RFC 9068, 2.2).
 func readClaims(payload map[string]any) (*claims, bool) {
-	// These narrow a token in ways that are not checked here; to ignore them would be to widen it.
-	for _, name := range []string{"cnf", "nbf"} {
-		if _, narrowed := payload[name]; narrowed {
-			return nil, false
-		}
+	// It narrows a token in a way that is not checked here; to ignore it would be to widen the token.
+	if _, narrowed := payload["nbf"]; narrowed {
+		return nil, false
 	}
 	r := claimReader{payload: payload}
+	actors, lineage := r.delegation()
 	read := &claims{
-		issuer: r.name("iss"),
+		issuer:  r.name("iss"),
+		actors:  actors,
+		lineage: lineage,
 		TokenClaims: &authnv1.TokenClaims{
-			Subject:    r.subject(),
+			Subject:    r.subject(payload),
 			SessionId:  r.name("sid"),
 			TokenId:    r.name("jti"),
 			ClientId:   r.name("client_id"),
@@ -46,8 +60,15 @@ func readClaims(payload map[string]any) (*claims, bool) {
 			Amr:        r.texts("amr"),
 			Acr:        r.text(payload, "acr"),
 			Epoch:      r.integer("epoch"),
-			Actor:      r.actor(),
+
+			CertificateSha256: r.certificate(),
 		},
+	}
+	for _, actor := range actors {
+		read.Actors = append(read.Actors, actor.subject)
+	}
+	if len(actors) > 0 {
+		read.Actor = read.Actors[0]
 	}
 	return read, !r.failed
 }
@@ -59,14 +80,16 @@ type claimReader struct {
 }
 
 // name reads a required text that is not empty.
-func (r *claimReader) name(claim string) string {
-	text, ok := r.payload[claim].(string)
+func (r *claimReader) name(claim string) string { return r.nameOf(r.payload, claim) }
+
+func (r *claimReader) nameOf(members map[string]any, claim string) string {
+	text, ok := members[claim].(string)
 	r.require(ok && text != "")
 	return text
 }
 
-func (r *claimReader) subject() string {
-	subject := r.name("sub")
+func (r *claimReader) subject(of map[string]any) string {
+	subject := r.nameOf(of, "sub")
 	kind, name, _ := strings.Cut(subject, "_")
 	r.require((kind == "acc" || kind == "svc") && name != "")
 	return subject
@@ -80,8 +103,10 @@ func (r *claimReader) text(of map[string]any, claim string) string {
 	return text
 }
 
-func (r *claimReader) integer(claim string) int64 {
-	written, _ := r.payload[claim].(number)
+func (r *claimReader) integer(claim string) int64 { return r.integerOf(r.payload, claim) }
+
+func (r *claimReader) integerOf(members map[string]any, claim string) int64 {
+	written, _ := members[claim].(number)
 	value, err := strconv.ParseInt(string(written), 10, 64)
 	r.require(err == nil && value >= 0 && value < integerEnd)
 	return value
@@ -112,16 +137,45 @@ func (r *claimReader) texts(claim string) []string {
 	return texts
 }
 
-// actor reads who acts for the subject (RFC 8693, 4.1).
-func (r *claimReader) actor() string {
-	value, present := r.payload["act"]
-	if !present {
-		return ""
+// delegation reads where an exchanged token comes from. Each exchange has added one to both lists.
+func (r *claimReader) delegation() ([]actor, []string) {
+	actors, lineage := r.actors(), r.texts("lineage")
+	_, exchanged := r.payload["lineage"]
+	r.require(len(actors) == len(lineage) && exchanged == (len(actors) > 0))
+	for _, tokenID := range lineage {
+		r.require(tokenID != "")
 	}
-	act, _ := value.(map[string]any)
-	actor := r.text(act, "sub")
-	r.require(actor != "")
-	return actor
+	return actors, lineage
+}
+
+// actors reads who acts for the subject, the one that acts now first.
+func (r *claimReader) actors() (actors []actor) {
+	members := r.payload
+	for {
+		value, passedOn := members["act"]
+		if !passedOn || r.failed {
+			return actors
+		}
+		members, _ = value.(map[string]any)
+		actors = append(actors, actor{r.subject(members), r.nameOf(members, "sid"), r.integerOf(members, "epoch")})
+		own := len(members)
+		if _, again := members["act"]; again {
+			own--
+		}
+		r.require(own == 3 && len(actors) <= maxActors)
+	}
+}
+
+// certificate reads `cnf`; of all that it could ask for, only a certificate is understood here.
+func (r *claimReader) certificate() []byte {
+	value, bound := r.payload["cnf"]
+	if !bound {
+		return nil
+	}
+	confirmation, _ := value.(map[string]any)
+	thumbprint, ok := decodeBase64(r.nameOf(confirmation, "x5t#S256"))
+	r.require(ok && len(confirmation) == 1 && len(thumbprint) == sha256.Size)
+	return thumbprint
 }
 
 func (r *claimReader) require(holds bool) {

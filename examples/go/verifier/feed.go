@@ -134,7 +134,7 @@ func (f *feed) isFresh(now moment, maxStaleness time.Duration) bool {
 }
 
 // ends says whether a token, or the key that signed it, was revoked.
-func (f *feed) ends(token *authnv1.TokenClaims, keyID string) bool {
+func (f *feed) ends(token *claims, keyID string) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.known.endsKey(keyID) || f.known.ends(token)

@@ -2,6 +2,8 @@ package verifier
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"strings"
@@ -11,7 +13,9 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -67,7 +71,7 @@ func (g *Guard) admit(ctx context.Context, method string) (context.Context, erro
 		}
 	}
 	token := bearerToken(metadata.ValueFromIncomingContext(ctx, "authorization"))
-	claims, err := g.Verifier.Verify(ctx, token, g.Scopes[method]...)
+	claims, err := g.Verifier.Verify(ctx, token, certificateOf(ctx), g.Scopes[method]...)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -94,7 +98,7 @@ func refusal(err error) error {
 func (g *Guard) HTTP(next http.Handler, scopes ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := bearerToken(r.Header.Values("Authorization"))
-		claims, err := g.Verifier.Verify(r.Context(), token, scopes...)
+		claims, err := g.Verifier.Verify(r.Context(), token, thumbprint(r.TLS), scopes...)
 		switch {
 		case err == nil:
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
@@ -109,6 +113,24 @@ func (g *Guard) HTTP(next http.Handler, scopes ...string) http.Handler {
 			http.Error(w, "Tokens cannot be checked now.", http.StatusServiceUnavailable)
 		}
 	})
+}
+
+// certificateOf gives the SHA-256 of the client certificate of a call's connection; nil for none.
+func certificateOf(ctx context.Context) []byte {
+	if caller, ok := peer.FromContext(ctx); ok {
+		if security, ok := caller.AuthInfo.(credentials.TLSInfo); ok {
+			return thumbprint(&security.State)
+		}
+	}
+	return nil
+}
+
+func thumbprint(connection *tls.ConnectionState) []byte {
+	if connection == nil || len(connection.PeerCertificates) == 0 {
+		return nil
+	}
+	digest := sha256.Sum256(connection.PeerCertificates[0].Raw)
+	return digest[:]
 }
 
 // bearerToken gives the token of a request; none if there is not exactly one.

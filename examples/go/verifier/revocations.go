@@ -1,6 +1,10 @@
 package verifier
 
-import authnv1 "example.com/authsvc/gen/authn/v1"
+import (
+	"slices"
+
+	authnv1 "example.com/authsvc/gen/authn/v1"
+)
 
 // revocations knows what was revoked, for as long as that matters. It only grows until forget. Times
 // are seconds since 1970.
@@ -57,11 +61,24 @@ func ofKeys(entries []*authnv1.Revocation) (found []*authnv1.Revocation) {
 	return found
 }
 
-// ends says whether a token was revoked.
-func (r *revocations) ends(token *authnv1.TokenClaims) bool {
-	_, tokenEnded := r.ended[token.GetTokenId()]
-	_, sessionEnded := r.ended[token.GetSessionId()]
-	return tokenEnded || sessionEnded || token.GetEpoch() < r.accounts[token.GetSubject()].epoch
+// ends says whether a token was revoked, or anything that it comes from.
+func (r *revocations) ends(token *claims) bool {
+	if r.hasEnded(token.TokenId) || r.endsSubject(token.Subject, token.SessionId, token.Epoch) {
+		return true
+	}
+	return slices.ContainsFunc(token.lineage, r.hasEnded) ||
+		slices.ContainsFunc(token.actors, func(a actor) bool {
+			return r.endsSubject(a.subject, a.sessionID, a.epoch)
+		})
+}
+
+func (r *revocations) endsSubject(subject, sessionID string, epoch int64) bool {
+	return r.hasEnded(sessionID) || epoch < r.accounts[subject].epoch
+}
+
+func (r *revocations) hasEnded(name string) bool {
+	_, ended := r.ended[name]
+	return ended
 }
 
 // endsKey says whether a signing key was revoked.

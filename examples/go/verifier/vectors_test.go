@@ -74,7 +74,7 @@ func runFile(t *testing.T, file string) {
 			}
 		}
 		v, now := following(t, &context)
-		decision, claims := decision(v, now, one.Token, context.RequiredScopes)
+		decision, claims := decision(v, now, one.Token, &context)
 		if decision != one.Decision {
 			t.Errorf("%s: %s, not %s", one.Name, decision, one.Decision)
 		}
@@ -114,7 +114,7 @@ func following(t testing.TB, c *circumstances) (*Verifier, moment) {
 	return v, judged
 }
 
-func decision(v *Verifier, now moment, token string, scopes []string) (string, *authnv1.TokenClaims) {
+func decision(v *Verifier, now moment, token string, c *circumstances) (string, *authnv1.TokenClaims) {
 	if !v.feed.isFresh(now, v.options.MaxStaleness) {
 		return "stale", nil
 	}
@@ -122,7 +122,8 @@ func decision(v *Verifier, now moment, token string, scopes []string) (string, *
 	if !ok {
 		return "inactive", nil
 	}
-	claims, err := v.decide(parsed, now, scopes)
+	certificate, _ := decodeBase64(c.Certificate)
+	claims, err := v.decide(parsed, now, certificate, c.RequiredScopes)
 	switch {
 	case errors.Is(err, ErrInactive):
 		return "inactive", nil

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -112,8 +113,12 @@ func (v *Verifier) WaitUntilReady(ctx context.Context) error {
 }
 
 // Verify gives what an active token says, as VerifyToken would. It makes no call, unless the token names
-// a key that is not known. Errors are ErrInactive, ErrInsufficientScope, ErrStale and ErrUnavailable.
-func (v *Verifier) Verify(ctx context.Context, token string, scopes ...string) (*authnv1.TokenClaims, error) {
+// a key that is not known. The certificate is the SHA-256 of the client certificate (DER) of the
+// connection that the token came by, nil for none: a token may be bound to one (RFC 8705, 3). Errors are
+// ErrInactive, ErrInsufficientScope, ErrStale and ErrUnavailable.
+func (v *Verifier) Verify(
+	ctx context.Context, token string, certificate []byte, scopes ...string,
+) (*authnv1.TokenClaims, error) {
 	if !v.feed.isFresh(rightNow(), v.options.MaxStaleness) {
 		return nil, ErrStale
 	}
@@ -126,17 +131,22 @@ func (v *Verifier) Verify(ctx context.Context, token string, scopes ...string) (
 			return nil, err
 		}
 	}
-	return v.decide(parsed, rightNow(), scopes)
+	return v.decide(parsed, rightNow(), certificate, scopes)
 }
 
 // decide judges a well-formed token by what is known.
-func (v *Verifier) decide(token *signedToken, now moment, scopes []string) (*authnv1.TokenClaims, error) {
+func (v *Verifier) decide(
+	token *signedToken, now moment, certificate []byte, scopes []string,
+) (*authnv1.TokenClaims, error) {
 	key, known := (*v.ring.Load())[token.keyID]
 	if !known || key.algorithm != token.algorithm || !key.check(token.signingInput, token.signature) {
 		return nil, ErrInactive
 	}
 	claims, ok := readClaims(token.payload)
-	if !ok || !v.accepts(claims, now.latest(v.begun)) || v.feed.ends(claims.TokenClaims, token.keyID) {
+	if !ok || !v.accepts(claims, now.latest(v.begun)) || v.feed.ends(claims, token.keyID) {
+		return nil, ErrInactive
+	}
+	if bound := claims.CertificateSha256; bound != nil && !bytes.Equal(bound, certificate) {
 		return nil, ErrInactive
 	}
 	for _, scope := range scopes {

@@ -133,7 +133,7 @@ func (s *story) verify(ctx context.Context, session *authnv1.TokenSet) error {
 	if err := s.local.WaitUntilReady(ctx); err != nil {
 		return err
 	}
-	if claims, err = s.local.Verify(ctx, session.GetAccessToken(), "orders.read"); err != nil {
+	if claims, err = s.local.Verify(ctx, session.GetAccessToken(), nil, "orders.read"); err != nil {
 		return err
 	}
 	tell("locally", "active, "+claims.GetSubject())
@@ -161,7 +161,7 @@ func (s *story) revoke(ctx context.Context, session *authnv1.TokenSet) error {
 	answered := time.Now()
 	tell("revoked", fmt.Sprintf("at revision %d", answer.GetRevision()))
 	for {
-		_, err := s.local.Verify(ctx, session.GetAccessToken())
+		_, err := s.local.Verify(ctx, session.GetAccessToken(), nil)
 		if errors.Is(err, verifier.ErrInactive) {
 			break
 		}
