@@ -18,7 +18,8 @@ const key = readKeys(good.context.keys.map((jwk) => fromJson(JsonWebKeySchema, j
 );
 if (parsed === undefined || key === undefined) throw new Error("the token is not good");
 
-const verify = () => judge.decide(judge.parse(good.token, now), ["orders.read"], now);
+const verify = () =>
+  judge.decide(judge.parse(good.token, now), { requiredScopes: ["orders.read"] }, now);
 const checkSignature = () => key.check(parsed.signingInput, parsed.signature);
 
 microseconds(verify);

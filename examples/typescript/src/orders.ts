@@ -7,7 +7,7 @@ import http2 from "node:http2";
 import type { AddressInfo, Server } from "node:net";
 import { OrderService } from "./gen/orders/v1/order_service_pb.js";
 import { connect, policy } from "./settings.js";
-import { claimsOf, guard, guarded } from "./verifier/guard.js";
+import { claimsOf, connectionValues, guard, guarded } from "./verifier/guard.js";
 import { Verifier } from "./verifier/verifier.js";
 
 const SCOPES = ["orders.read"];
@@ -18,6 +18,7 @@ const ordersOf = (owner: string | undefined) => ({ owner: owner ?? "", items: ["
 const verifier = new Verifier(connect(), policy());
 const calls = http2.createServer(
   connectNodeAdapter({
+    contextValues: connectionValues,
     interceptors: [
       guard(verifier, { requiredScopes: { "orders.v1.OrderService/ListOrders": SCOPES } }),
     ],

@@ -73,7 +73,7 @@ class Story {
     const asked = await this.ask(session, 0n);
     tell("by call", `active, ${asked?.subject}`);
     await this.local.waitUntilReady(PATIENCE);
-    const checked = await this.local.verify(session.accessToken, SCOPES);
+    const checked = await this.local.verify(session.accessToken, { requiredScopes: SCOPES });
     tell("locally", `active, ${checked.subject}`);
   }
 

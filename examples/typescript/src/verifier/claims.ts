@@ -1,16 +1,29 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { type TokenClaims, TokenClaimsSchema } from "../gen/authn/v1/token_pb.js";
+import { decodeBase64 } from "./base64.js";
 import { JsonNumber, type JsonObject } from "./json.js";
 
-/** What a token says, and who issued it. */
+/** What a token says, who issued it, and what it dies with beside itself. */
 export interface Claims {
   readonly issuer: string;
   readonly said: TokenClaims;
+  readonly actors: readonly Actor[];
+  /** The `jti` of the tokens that it was made from. */
+  readonly lineage: readonly string[];
 }
 
-// These narrow a token in ways that are not checked here; to ignore them would be to widen it.
-const UNENFORCED = ["cnf", "nbf"];
+/** A service that had a token made from another (RFC 8693, 4.1). */
+export interface Actor {
+  readonly subject: string;
+  /** The `sid` of the credential that it proved itself by. */
+  readonly sessionId: string;
+  readonly epoch: bigint;
+}
+
+/** How often a token may be passed on. */
+const MAX_ACTORS = 4;
+const SHA256_BYTES = 32;
 
 const SUBJECT = /^(?:acc|svc)_./s;
 const INTEGER = /^-?[0-9]+$/;
@@ -30,11 +43,11 @@ export function readClaims(payload: JsonObject): Claims | undefined {
 }
 
 function read(payload: JsonObject): Claims {
-  require(!UNENFORCED.some((name) => payload.has(name)));
-  const subject = name(payload, "sub");
-  require(SUBJECT.test(subject));
+  // It narrows a token in a way that is not checked here; to ignore it would be to widen the token.
+  require(!payload.has("nbf"));
+  const { actors, lineage } = delegation(payload);
   const said = create(TokenClaimsSchema, {
-    subject,
+    subject: subject(payload),
     sessionId: name(payload, "sid"),
     tokenId: name(payload, "jti"),
     clientId: name(payload, "client_id"),
@@ -47,15 +60,23 @@ function read(payload: JsonObject): Claims {
     amr: texts(payload, "amr"),
     acr: text(payload, "acr"),
     epoch: integer(payload, "epoch"),
-    actor: actor(payload),
+    actor: actors[0]?.subject ?? "",
+    actors: actors.map((actor) => actor.subject),
+    certificateSha256: certificate(payload),
   });
-  return { issuer: name(payload, "iss"), said };
+  return { issuer: name(payload, "iss"), said, actors, lineage };
 }
 
 /** A required text that is not empty. */
 function name(payload: JsonObject, claim: string): string {
   const value = text(payload, claim);
   require(value !== "");
+  return value;
+}
+
+function subject(members: JsonObject): string {
+  const value = name(members, "sub");
+  require(SUBJECT.test(value));
   return value;
 }
 
@@ -94,12 +115,35 @@ function texts(payload: JsonObject, claim: string): string[] {
   });
 }
 
-/** Who acts for the subject (RFC 8693, 4.1). */
-function actor(payload: JsonObject): string {
-  if (!payload.has("act")) return "";
-  const act = payload.get("act");
-  require(act instanceof Map);
-  return name(act, "sub");
+/** Where an exchanged token comes from. Each exchange has added one to both lists. */
+function delegation(payload: JsonObject): Pick<Claims, "actors" | "lineage"> {
+  const actors = [...actorsOf(payload)];
+  const lineage = texts(payload, "lineage");
+  require(payload.has("lineage") === payload.has("act"));
+  require(actors.length === lineage.length && !lineage.includes(""));
+  return { actors, lineage };
+}
+
+/** Who acts for the subject, the one that acts now first. */
+function* actorsOf(payload: JsonObject): Generator<Actor> {
+  let members = payload;
+  for (let count = 1; members.has("act"); count++) {
+    const act = members.get("act");
+    require(act instanceof Map && count <= MAX_ACTORS);
+    require(act.size === (act.has("act") ? 4 : 3));
+    yield { subject: subject(act), sessionId: name(act, "sid"), epoch: integer(act, "epoch") };
+    members = act;
+  }
+}
+
+/** The certificate in `cnf`; of all that it could ask for, no more is understood here. */
+function certificate(payload: JsonObject): Uint8Array<ArrayBuffer> {
+  if (!payload.has("cnf")) return new Uint8Array();
+  const confirmation = payload.get("cnf");
+  require(confirmation instanceof Map && confirmation.size === 1);
+  const thumbprint = decodeBase64(name(confirmation, "x5t#S256"));
+  require(thumbprint?.length === SHA256_BYTES);
+  return new Uint8Array(thumbprint);
 }
 
 function require(holds: boolean): asserts holds {

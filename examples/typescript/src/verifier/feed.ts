@@ -1,7 +1,7 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Revocation, RevocationKind } from "../gen/authn/v1/revocation_pb.js";
-import type { TokenClaims } from "../gen/authn/v1/token_pb.js";
 import type { WatchRevocationsResponse } from "../gen/authn/v1/token_service_pb.js";
+import type { Claims } from "./claims.js";
 import { type Moment, since } from "./moment.js";
 import { isUnderstood, Revocations } from "./revocations.js";
 
@@ -67,7 +67,7 @@ export class Feed {
   }
 
   /** Says whether a token, or the key that signed it, was revoked. */
-  ends(token: TokenClaims, keyId: string): boolean {
+  ends(token: Claims, keyId: string): boolean {
     return this.known.ends(token, keyId);
   }
 

@@ -1,17 +1,35 @@
 import {
   Code,
   ConnectError,
+  type ContextValues,
   createContextKey,
+  createContextValues,
   type HandlerContext,
   type Interceptor,
 } from "@connectrpc/connect";
+import { createHash } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 import type { TokenClaims } from "../gen/authn/v1/token_pb.js";
 import { InsufficientScope, TokenInactive } from "./errors.js";
 import type { Verifier } from "./verifier.js";
 
 const claimsKey = createContextKey<TokenClaims | undefined>(undefined);
+
+const certificateKey = createContextKey<Uint8Array | undefined>(undefined);
+
+/** To be given to a server as `contextValues`, so that tokens may be bound to client certificates. */
+export function connectionValues({ socket }: { socket: Socket }): ContextValues {
+  return createContextValues().set(certificateKey, certificateOf(socket));
+}
+
+/** The SHA-256 of the certificate that the other end has shown, if it has. */
+function certificateOf(socket: Socket): Uint8Array | undefined {
+  const shown = socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined;
+  return shown && createHash("sha256").update(shown).digest();
+}
 
 /** What the token of a call says; undefined if its method is public. */
 export function claimsOf(context: HandlerContext): TokenClaims | undefined {
@@ -33,7 +51,10 @@ export function guard(verifier: Verifier, rules: Rules = {}): Interceptor {
     if (!rules.publicMethods?.includes(method)) {
       const token = bearerToken(request.header.get("authorization"));
       try {
-        const claims = await verifier.verify(token, rules.requiredScopes?.[method]);
+        const claims = await verifier.verify(token, {
+          requiredScopes: rules.requiredScopes?.[method],
+          certificate: request.contextValues.get(certificateKey),
+        });
         request.contextValues.set(claimsKey, claims);
       } catch (error) {
         throw refusal(error);
@@ -50,7 +71,8 @@ export function guarded(
   handle: (claims: TokenClaims, request: IncomingMessage, response: ServerResponse) => void,
 ): RequestListener {
   return (request, response) => {
-    verifier.verify(bearerToken(request.headers.authorization ?? null), requiredScopes).then(
+    const asked = { requiredScopes, certificate: certificateOf(request.socket) };
+    verifier.verify(bearerToken(request.headers.authorization ?? null), asked).then(
       (claims) => handle(claims, request, response),
       (error: unknown) => refuse(response, error),
     );

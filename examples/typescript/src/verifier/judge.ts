@@ -20,6 +20,17 @@ export interface Policy {
   readonly maxStaleness: number;
 }
 
+/** What a token must be good for. */
+export interface Asked {
+  /** Scopes that it must all have. */
+  readonly requiredScopes?: readonly string[] | undefined;
+  /**
+   * The SHA-256 of the client certificate (DER) of the connection that it came by; a token may be bound to
+   * one (RFC 8705, 3).
+   */
+  readonly certificate?: Uint8Array | undefined;
+}
+
 /** Judges tokens by what it was told of keys and revocations. Calls nobody. */
 export class Judge {
   readonly feed: Feed;
@@ -60,7 +71,11 @@ export class Judge {
   }
 
   /** Gives what an active token says. */
-  decide(token: SignedToken, requiredScopes: readonly string[], now: Moment): TokenClaims {
+  decide(
+    token: SignedToken,
+    { requiredScopes = [], certificate }: Asked,
+    now: Moment,
+  ): TokenClaims {
     const key = this.ring.get(token.keyId);
     if (key?.algorithm !== token.algorithm || !key.check(token.signingInput, token.signature)) {
       throw new TokenInactive();
@@ -69,7 +84,8 @@ export class Judge {
     if (
       claims === undefined ||
       !this.accepts(claims, latest(now, this.begun)) ||
-      this.feed.ends(claims.said, token.keyId)
+      !isBornBy(claims.said.certificateSha256, certificate) ||
+      this.feed.ends(claims, token.keyId)
     ) {
       throw new TokenInactive();
     }
@@ -93,4 +109,8 @@ export class Judge {
       expires - issued <= maxLifetime
     );
   }
+}
+
+function isBornBy(bound: Uint8Array, shown: Uint8Array | undefined): boolean {
+  return bound.length === 0 || (shown !== undefined && Buffer.compare(bound, shown) === 0);
 }

@@ -6,7 +6,7 @@ import {
   verify,
 } from "node:crypto";
 import type { JsonWebKey } from "../gen/authn/v1/token_pb.js";
-import { decodeBase64 } from "./token.js";
+import { decodeBase64 } from "./base64.js";
 
 const RSA_MIN_BITS = 2048; // RFC 7518, 3.3
 

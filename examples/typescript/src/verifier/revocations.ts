@@ -1,5 +1,5 @@
 import { type Revocation, RevocationKind } from "../gen/authn/v1/revocation_pb.js";
-import type { TokenClaims } from "../gen/authn/v1/token_pb.js";
+import type { Claims } from "./claims.js";
 
 /** The epoch below which the tokens of an account are dead. */
 interface LeastEpoch {
@@ -42,13 +42,15 @@ export class Revocations {
     }
   }
 
-  /** Says whether a token, or the key that signed it, was revoked. */
-  ends(token: TokenClaims, keyId: string): boolean {
+  /** Says whether a token was revoked, or anything that it comes from. */
+  ends({ said, actors, lineage }: Claims, keyId: string): boolean {
     return (
       this.keys.has(keyId) ||
-      this.ended.has(token.tokenId) ||
-      this.ended.has(token.sessionId) ||
-      token.epoch < (this.accounts.get(token.subject)?.epoch ?? 0n)
+      [said.tokenId, ...lineage].some((tokenId) => this.ended.has(tokenId)) ||
+      [said, ...actors].some(
+        ({ subject, sessionId, epoch }) =>
+          this.ended.has(sessionId) || epoch < (this.accounts.get(subject)?.epoch ?? 0n),
+      )
     );
   }
 

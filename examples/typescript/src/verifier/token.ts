@@ -1,3 +1,4 @@
+import { decodeBase64 } from "./base64.js";
 import { type JsonObject, readObject } from "./json.js";
 
 /** The longest token that is looked at, in bytes. */
@@ -35,10 +36,4 @@ export function parseToken(token: string): SignedToken | undefined {
 function decodeObject(part: string): JsonObject | undefined {
   const bytes = decodeBase64(part);
   return bytes && readObject(bytes);
-}
-
-/** Decodes base64url without padding (RFC 7515, 2); undefined if it is not the one spelling. */
-export function decodeBase64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64url");
-  return text !== "" && bytes.toString("base64url") === text ? bytes : undefined;
 }

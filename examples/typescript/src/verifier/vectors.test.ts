@@ -2,6 +2,7 @@ import { fromJson, toJson } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type TokenClaims, TokenClaimsSchema } from "../gen/authn/v1/token_pb.js";
+import { decodeBase64 } from "./base64.js";
 import { InsufficientScope, TokenInactive, Unavailable } from "./errors.js";
 import type { Judge } from "./judge.js";
 import type { Moment } from "./moment.js";
@@ -38,7 +39,11 @@ function decide(
   now: Moment,
 ): { decision: string; claims?: TokenClaims } {
   try {
-    const claims = judge.decide(judge.parse(token, now), context.required_scopes, now);
+    const asked = {
+      requiredScopes: context.required_scopes,
+      certificate: decodeBase64(context.certificate),
+    };
+    const claims = judge.decide(judge.parse(token, now), asked, now);
     return { decision: "active", claims };
   } catch (error) {
     if (error instanceof TokenInactive) return { decision: "inactive" };

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenClaims } from "../gen/authn/v1/token_pb.js";
 import { TokenService } from "../gen/authn/v1/token_service_pb.js";
 import { Unavailable } from "./errors.js";
-import { Judge, type Policy } from "./judge.js";
+import { type Asked, Judge, type Policy } from "./judge.js";
 import { rightNow } from "./moment.js";
 import { follow } from "./watch.js";
 
@@ -65,10 +65,10 @@ export class Verifier {
    * Gives what an active token says, as VerifyToken would. It makes no call, unless the token names a key
    * that is not known. Throws `TokenInactive`, `InsufficientScope` or `Unavailable`.
    */
-  async verify(token: string, requiredScopes: readonly string[] = []): Promise<TokenClaims> {
+  async verify(token: string, asked: Asked = {}): Promise<TokenClaims> {
     const parsed = this.judge.parse(token, rightNow());
     if (!this.judge.knowsKeyOf(parsed)) await this.askForKeys();
-    return this.judge.decide(parsed, requiredScopes, rightNow());
+    return this.judge.decide(parsed, asked, rightNow());
   }
 
   /** Gets the keys, unless that was done a moment ago. */
