@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -1280,7 +1279,7 @@ var File_authn_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1eauthn/v1/account_service.proto\x12\bauthn.v1\x1a\x16authn/v1/account.proto\x1a\x1dauthn/v1/account_import.proto\x1a\x15authn/v1/factor.proto\x1a\x16authn/v1/session.proto\x1a\x14authn/v1/token.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"2\n" +
+	"\x1eauthn/v1/account_service.proto\x12\bauthn.v1\x1a\x16authn/v1/account.proto\x1a\x1dauthn/v1/account_import.proto\x1a\x15authn/v1/factor.proto\x1a\x16authn/v1/session.proto\x1a\x14authn/v1/token.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"2\n" +
 	"\x11GetAccountRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\"A\n" +
@@ -1359,21 +1358,20 @@ const file_authn_v1_account_service_proto_rawDesc = "" +
 	"\x12blocklist_enforced\x18\x03 \x01(\bR\x11blocklistEnforced\x12@\n" +
 	"\x1dmin_length_with_second_factor\x18\x04 \x01(\x05R\x19minLengthWithSecondFactor\x120\n" +
 	"\x14breach_list_enforced\x18\x05 \x01(\bR\x12breachListEnforced\x123\n" +
-	"\x15normalization_profile\x18\x06 \x01(\tR\x14normalizationProfile2\xcc\n" +
+	"\x15normalization_profile\x18\x06 \x01(\tR\x14normalizationProfile2\xc9\a\n" +
+	"\x0eAccountService\x12L\n" +
 	"\n" +
-	"\x0eAccountService\x12|\n" +
-	"\n" +
-	"GetAccount\x12\x1b.authn.v1.GetAccountRequest\x1a\x1c.authn.v1.GetAccountResponse\"3\x82\xd3\xe4\x93\x02*Z\r\x12\v/v1/account\x12\x19/v1/accounts/{account_id}\x90\x02\x01\x12i\n" +
-	"\rCreateAccount\x12\x1e.authn.v1.CreateAccountRequest\x1a\x1f.authn.v1.CreateAccountResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/accounts\x12y\n" +
-	"\rUpdateAccount\x12\x1e.authn.v1.UpdateAccountRequest\x1a\x1f.authn.v1.UpdateAccountResponse\"'\x82\xd3\xe4\x93\x02\x1e:\x01*2\x19/v1/accounts/{account_id}\x90\x02\x02\x12f\n" +
-	"\fListAccounts\x12\x1d.authn.v1.ListAccountsRequest\x1a\x1e.authn.v1.ListAccountsResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/accounts\x90\x02\x01\x12z\n" +
-	"\x0eChangePassword\x12\x1f.authn.v1.ChangePasswordRequest\x1a .authn.v1.ChangePasswordResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/account:changePassword\x12\x84\x01\n" +
-	"\x0eDisableAccount\x12\x1f.authn.v1.DisableAccountRequest\x1a .authn.v1.DisableAccountResponse\"/\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/accounts/{account_id}:disable\x90\x02\x02\x12\x80\x01\n" +
-	"\rEnableAccount\x12\x1e.authn.v1.EnableAccountRequest\x1a\x1f.authn.v1.EnableAccountResponse\".\x82\xd3\xe4\x93\x02%:\x01*\" /v1/accounts/{account_id}:enable\x90\x02\x02\x12s\n" +
-	"\rDeleteAccount\x12\x1e.authn.v1.DeleteAccountRequest\x1a\x1f.authn.v1.DeleteAccountResponse\"!\x82\xd3\xe4\x93\x02\x1b*\x19/v1/accounts/{account_id}\x12\x99\x01\n" +
-	"\rExportAccount\x12\x1e.authn.v1.ExportAccountRequest\x1a\x1f.authn.v1.ExportAccountResponse\"G\x82\xd3\xe4\x93\x02>:\x01*Z\x17:\x01*\"\x12/v1/account:export\" /v1/accounts/{account_id}:export\x90\x02\x02\x12Z\n" +
-	"\x0eImportAccounts\x12\x1f.authn.v1.ImportAccountsRequest\x1a .authn.v1.ImportAccountsResponse\"\x03\x90\x02\x02(\x01\x12{\n" +
-	"\x11GetPasswordPolicy\x12\".authn.v1.GetPasswordPolicyRequest\x1a#.authn.v1.GetPasswordPolicyResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/passwordPolicy\x90\x02\x01B\x8e\x01\n" +
+	"GetAccount\x12\x1b.authn.v1.GetAccountRequest\x1a\x1c.authn.v1.GetAccountResponse\"\x03\x90\x02\x01\x12P\n" +
+	"\rCreateAccount\x12\x1e.authn.v1.CreateAccountRequest\x1a\x1f.authn.v1.CreateAccountResponse\x12U\n" +
+	"\rUpdateAccount\x12\x1e.authn.v1.UpdateAccountRequest\x1a\x1f.authn.v1.UpdateAccountResponse\"\x03\x90\x02\x02\x12R\n" +
+	"\fListAccounts\x12\x1d.authn.v1.ListAccountsRequest\x1a\x1e.authn.v1.ListAccountsResponse\"\x03\x90\x02\x01\x12S\n" +
+	"\x0eChangePassword\x12\x1f.authn.v1.ChangePasswordRequest\x1a .authn.v1.ChangePasswordResponse\x12X\n" +
+	"\x0eDisableAccount\x12\x1f.authn.v1.DisableAccountRequest\x1a .authn.v1.DisableAccountResponse\"\x03\x90\x02\x02\x12U\n" +
+	"\rEnableAccount\x12\x1e.authn.v1.EnableAccountRequest\x1a\x1f.authn.v1.EnableAccountResponse\"\x03\x90\x02\x02\x12P\n" +
+	"\rDeleteAccount\x12\x1e.authn.v1.DeleteAccountRequest\x1a\x1f.authn.v1.DeleteAccountResponse\x12U\n" +
+	"\rExportAccount\x12\x1e.authn.v1.ExportAccountRequest\x1a\x1f.authn.v1.ExportAccountResponse\"\x03\x90\x02\x02\x12Z\n" +
+	"\x0eImportAccounts\x12\x1f.authn.v1.ImportAccountsRequest\x1a .authn.v1.ImportAccountsResponse\"\x03\x90\x02\x02(\x01\x12a\n" +
+	"\x11GetPasswordPolicy\x12\".authn.v1.GetPasswordPolicyRequest\x1a#.authn.v1.GetPasswordPolicyResponse\"\x03\x90\x02\x01B\x8e\x01\n" +
 	"\fcom.authn.v1B\x13AccountServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (

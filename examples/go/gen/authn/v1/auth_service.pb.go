@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -1622,7 +1621,7 @@ var File_authn_v1_auth_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_auth_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1bauthn/v1/auth_service.proto\x12\bauthn.v1\x1a\x16authn/v1/account.proto\x1a\x15authn/v1/factor.proto\x1a\x16authn/v1/session.proto\x1a\x14authn/v1/token.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n" +
+	"\x1bauthn/v1/auth_service.proto\x12\bauthn.v1\x1a\x16authn/v1/account.proto\x1a\x15authn/v1/factor.proto\x1a\x16authn/v1/session.proto\x1a\x14authn/v1/token.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n" +
 	"\x0fRegisterRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x1f\n" +
@@ -1722,20 +1721,19 @@ const file_authn_v1_auth_service_proto_rawDesc = "" +
 	"CodeFormat\x12\x1b\n" +
 	"\x17CODE_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CODE_FORMAT_DIGITS\x10\x01\x12\x14\n" +
-	"\x10CODE_FORMAT_LINK\x10\x022\xae\n" +
-	"\n" +
-	"\vAuthService\x12_\n" +
-	"\bRegister\x12\x19.authn.v1.RegisterRequest\x1a\x1a.authn.v1.RegisterResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/auth:register\x12S\n" +
-	"\x05Login\x12\x16.authn.v1.LoginRequest\x1a\x17.authn.v1.LoginResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/auth:login\x12k\n" +
-	"\vCompleteMfa\x12\x1c.authn.v1.CompleteMfaRequest\x1a\x1d.authn.v1.CompleteMfaResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/auth:completeMfa\x12\x83\x01\n" +
-	"\x11StartPasskeyLogin\x12\".authn.v1.StartPasskeyLoginRequest\x1a#.authn.v1.StartPasskeyLoginResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/auth:startPasskeyLogin\x12\x87\x01\n" +
-	"\x12FinishPasskeyLogin\x12#.authn.v1.FinishPasskeyLoginRequest\x1a$.authn.v1.FinishPasskeyLoginResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/auth:finishPasskeyLogin\x12[\n" +
-	"\aRefresh\x12\x18.authn.v1.RefreshRequest\x1a\x19.authn.v1.RefreshResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/auth:refresh\x12W\n" +
-	"\x06Logout\x12\x17.authn.v1.LogoutRequest\x1a\x18.authn.v1.LogoutResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/auth:logout\x12\x87\x01\n" +
-	"\x12StartPasswordReset\x12#.authn.v1.StartPasswordResetRequest\x1a$.authn.v1.StartPasswordResetResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/auth:startPasswordReset\x12\x93\x01\n" +
-	"\x15CompletePasswordReset\x12&.authn.v1.CompletePasswordResetRequest\x1a'.authn.v1.CompletePasswordResetResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/auth:completePasswordReset\x12\x83\x01\n" +
-	"\x11StartVerification\x12\".authn.v1.StartVerificationRequest\x1a#.authn.v1.StartVerificationResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/auth:startVerification\x12\x8f\x01\n" +
-	"\x14CompleteVerification\x12%.authn.v1.CompleteVerificationRequest\x1a&.authn.v1.CompleteVerificationResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/auth:completeVerificationB\x8b\x01\n" +
+	"\x10CODE_FORMAT_LINK\x10\x022\xa2\a\n" +
+	"\vAuthService\x12A\n" +
+	"\bRegister\x12\x19.authn.v1.RegisterRequest\x1a\x1a.authn.v1.RegisterResponse\x128\n" +
+	"\x05Login\x12\x16.authn.v1.LoginRequest\x1a\x17.authn.v1.LoginResponse\x12J\n" +
+	"\vCompleteMfa\x12\x1c.authn.v1.CompleteMfaRequest\x1a\x1d.authn.v1.CompleteMfaResponse\x12\\\n" +
+	"\x11StartPasskeyLogin\x12\".authn.v1.StartPasskeyLoginRequest\x1a#.authn.v1.StartPasskeyLoginResponse\x12_\n" +
+	"\x12FinishPasskeyLogin\x12#.authn.v1.FinishPasskeyLoginRequest\x1a$.authn.v1.FinishPasskeyLoginResponse\x12>\n" +
+	"\aRefresh\x12\x18.authn.v1.RefreshRequest\x1a\x19.authn.v1.RefreshResponse\x12;\n" +
+	"\x06Logout\x12\x17.authn.v1.LogoutRequest\x1a\x18.authn.v1.LogoutResponse\x12_\n" +
+	"\x12StartPasswordReset\x12#.authn.v1.StartPasswordResetRequest\x1a$.authn.v1.StartPasswordResetResponse\x12h\n" +
+	"\x15CompletePasswordReset\x12&.authn.v1.CompletePasswordResetRequest\x1a'.authn.v1.CompletePasswordResetResponse\x12\\\n" +
+	"\x11StartVerification\x12\".authn.v1.StartVerificationRequest\x1a#.authn.v1.StartVerificationResponse\x12e\n" +
+	"\x14CompleteVerification\x12%.authn.v1.CompleteVerificationRequest\x1a&.authn.v1.CompleteVerificationResponseB\x8b\x01\n" +
 	"\fcom.authn.v1B\x10AuthServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (

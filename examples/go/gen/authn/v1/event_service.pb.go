@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -332,7 +331,7 @@ var File_authn_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cauthn/v1/event_service.proto\x12\bauthn.v1\x1a\x14authn/v1/event.proto\x1a\x1cgoogle/api/annotations.proto\"r\n" +
+	"\x1cauthn/v1/event_service.proto\x12\bauthn.v1\x1a\x14authn/v1/event.proto\"r\n" +
 	"\vEventFilter\x12\x14\n" +
 	"\x05types\x18\x01 \x03(\tR\x05types\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
@@ -353,11 +352,10 @@ const file_authn_v1_event_service_proto_rawDesc = "" +
 	"\x0f_after_sequence\"Z\n" +
 	"\x13WatchEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.authn.v1.EventR\x06events\x12\x1a\n" +
-	"\bsequence\x18\x02 \x01(\x03R\bsequence2\xc1\x01\n" +
-	"\fEventService\x12^\n" +
+	"\bsequence\x18\x02 \x01(\x03R\bsequence2\xaf\x01\n" +
+	"\fEventService\x12L\n" +
 	"\n" +
-	"ListEvents\x12\x1b.authn.v1.ListEventsRequest\x1a\x1c.authn.v1.ListEventsResponse\"\x15\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/events\x90\x02\x01\x12Q\n" +
+	"ListEvents\x12\x1b.authn.v1.ListEventsRequest\x1a\x1c.authn.v1.ListEventsResponse\"\x03\x90\x02\x01\x12Q\n" +
 	"\vWatchEvents\x12\x1c.authn.v1.WatchEventsRequest\x1a\x1d.authn.v1.WatchEventsResponse\"\x03\x90\x02\x010\x01B\x8c\x01\n" +
 	"\fcom.authn.v1B\x11EventServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 

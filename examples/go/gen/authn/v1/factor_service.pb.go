@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -891,7 +890,7 @@ var File_authn_v1_factor_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_factor_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dauthn/v1/factor_service.proto\x12\bauthn.v1\x1a\x15authn/v1/factor.proto\x1a\x14authn/v1/token.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n" +
+	"\x1dauthn/v1/factor_service.proto\x12\bauthn.v1\x1a\x15authn/v1/factor.proto\x1a\x14authn/v1/token.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n" +
 	"\x12ListFactorsRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\"q\n" +
@@ -944,17 +943,17 @@ const file_authn_v1_factor_service_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\"2\n" +
 	"\x14ResetFactorsResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x03R\brevision2\xb0\b\n" +
-	"\rFactorService\x12b\n" +
-	"\vListFactors\x12\x1c.authn.v1.ListFactorsRequest\x1a\x1d.authn.v1.ListFactorsResponse\"\x16\x82\xd3\xe4\x93\x02\r\x12\v/v1/factors\x90\x02\x01\x12j\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision2\xe5\x05\n" +
+	"\rFactorService\x12O\n" +
+	"\vListFactors\x12\x1c.authn.v1.ListFactorsRequest\x1a\x1d.authn.v1.ListFactorsResponse\"\x03\x90\x02\x01\x12G\n" +
 	"\n" +
-	"EnrollTotp\x12\x1b.authn.v1.EnrollTotpRequest\x1a\x1c.authn.v1.EnrollTotpResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/factors:enrollTotp\x12z\n" +
-	"\vConfirmTotp\x12\x1c.authn.v1.ConfirmTotpRequest\x1a\x1d.authn.v1.ConfirmTotpResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/factors/{factor_id}:confirmTotp\x12\x9a\x01\n" +
-	"\x16StartPasskeyEnrollment\x12'.authn.v1.StartPasskeyEnrollmentRequest\x1a(.authn.v1.StartPasskeyEnrollmentResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/factors:startPasskeyEnrollment\x12\x9e\x01\n" +
-	"\x17FinishPasskeyEnrollment\x12(.authn.v1.FinishPasskeyEnrollmentRequest\x1a).authn.v1.FinishPasskeyEnrollmentResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/factors:finishPasskeyEnrollment\x12\x9e\x01\n" +
-	"\x17RegenerateRecoveryCodes\x12(.authn.v1.RegenerateRecoveryCodesRequest\x1a).authn.v1.RegenerateRecoveryCodesResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/factors:regenerateRecoveryCodes\x12n\n" +
-	"\fDeleteFactor\x12\x1d.authn.v1.DeleteFactorRequest\x1a\x1e.authn.v1.DeleteFactorResponse\"\x1f\x82\xd3\xe4\x93\x02\x19*\x17/v1/factors/{factor_id}\x12\x83\x01\n" +
-	"\fResetFactors\x12\x1d.authn.v1.ResetFactorsRequest\x1a\x1e.authn.v1.ResetFactorsResponse\"4\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/accounts/{account_id}:resetFactors\x90\x02\x02B\x8d\x01\n" +
+	"EnrollTotp\x12\x1b.authn.v1.EnrollTotpRequest\x1a\x1c.authn.v1.EnrollTotpResponse\x12J\n" +
+	"\vConfirmTotp\x12\x1c.authn.v1.ConfirmTotpRequest\x1a\x1d.authn.v1.ConfirmTotpResponse\x12k\n" +
+	"\x16StartPasskeyEnrollment\x12'.authn.v1.StartPasskeyEnrollmentRequest\x1a(.authn.v1.StartPasskeyEnrollmentResponse\x12n\n" +
+	"\x17FinishPasskeyEnrollment\x12(.authn.v1.FinishPasskeyEnrollmentRequest\x1a).authn.v1.FinishPasskeyEnrollmentResponse\x12n\n" +
+	"\x17RegenerateRecoveryCodes\x12(.authn.v1.RegenerateRecoveryCodesRequest\x1a).authn.v1.RegenerateRecoveryCodesResponse\x12M\n" +
+	"\fDeleteFactor\x12\x1d.authn.v1.DeleteFactorRequest\x1a\x1e.authn.v1.DeleteFactorResponse\x12R\n" +
+	"\fResetFactors\x12\x1d.authn.v1.ResetFactorsRequest\x1a\x1e.authn.v1.ResetFactorsResponse\"\x03\x90\x02\x02B\x8d\x01\n" +
 	"\fcom.authn.v1B\x12FactorServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (

@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -296,7 +295,7 @@ var File_authn_v1_key_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_key_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1aauthn/v1/key_service.proto\x12\bauthn.v1\x1a\x12authn/v1/key.proto\x1a\x1cgoogle/api/annotations.proto\"\x11\n" +
+	"\x1aauthn/v1/key_service.proto\x12\bauthn.v1\x1a\x12authn/v1/key.proto\"\x11\n" +
 	"\x0fListKeysRequest\"5\n" +
 	"\x10ListKeysResponse\x12!\n" +
 	"\x04keys\x18\x01 \x03(\v2\r.authn.v1.KeyR\x04keys\"E\n" +
@@ -307,13 +306,12 @@ const file_authn_v1_key_service_proto_rawDesc = "" +
 	"\x10RevokeKeyRequest\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"/\n" +
 	"\x11RevokeKeyResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x03R\brevision2\xb7\x02\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision2\xea\x01\n" +
 	"\n" +
-	"KeyService\x12V\n" +
-	"\bListKeys\x12\x19.authn.v1.ListKeysRequest\x1a\x1a.authn.v1.ListKeysResponse\"\x13\x82\xd3\xe4\x93\x02\n" +
-	"\x12\b/v1/keys\x90\x02\x01\x12c\n" +
-	"\tRotateKey\x12\x1a.authn.v1.RotateKeyRequest\x1a\x1b.authn.v1.RotateKeyResponse\"\x1d\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/keys:rotate\x90\x02\x02\x12l\n" +
-	"\tRevokeKey\x12\x1a.authn.v1.RevokeKeyRequest\x1a\x1b.authn.v1.RevokeKeyResponse\"&\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/keys/{key_id}:revoke\x90\x02\x02B\x8a\x01\n" +
+	"KeyService\x12F\n" +
+	"\bListKeys\x12\x19.authn.v1.ListKeysRequest\x1a\x1a.authn.v1.ListKeysResponse\"\x03\x90\x02\x01\x12I\n" +
+	"\tRotateKey\x12\x1a.authn.v1.RotateKeyRequest\x1a\x1b.authn.v1.RotateKeyResponse\"\x03\x90\x02\x02\x12I\n" +
+	"\tRevokeKey\x12\x1a.authn.v1.RevokeKeyRequest\x1a\x1b.authn.v1.RevokeKeyResponse\"\x03\x90\x02\x02B\x8a\x01\n" +
 	"\fcom.authn.v1B\x0fKeyServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (

@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -1126,7 +1125,7 @@ var File_authn_v1_service_account_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_service_account_service_proto_rawDesc = "" +
 	"\n" +
-	"&authn/v1/service_account_service.proto\x12\bauthn.v1\x1a\x1eauthn/v1/service_account.proto\x1a\x14authn/v1/token.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xe5\x01\n" +
+	"&authn/v1/service_account_service.proto\x12\bauthn.v1\x1a\x1eauthn/v1/service_account.proto\x1a\x14authn/v1/token.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xe5\x01\n" +
 	"\x1bCreateServiceAccountRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12\x18\n" +
@@ -1189,18 +1188,18 @@ const file_authn_v1_service_account_service_proto_rawDesc = "" +
 	"\x13RevokeApiKeyRequest\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"2\n" +
 	"\x14RevokeApiKeyResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x03R\brevision2\x89\v\n" +
-	"\x15ServiceAccountService\x12\x85\x01\n" +
-	"\x14CreateServiceAccount\x12%.authn.v1.CreateServiceAccountRequest\x1a&.authn.v1.CreateServiceAccountResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/serviceAccounts\x12\x83\x01\n" +
-	"\x11GetServiceAccount\x12\".authn.v1.GetServiceAccountRequest\x1a#.authn.v1.GetServiceAccountResponse\"%\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/serviceAccounts/{name}\x90\x02\x01\x12\x82\x01\n" +
-	"\x13ListServiceAccounts\x12$.authn.v1.ListServiceAccountsRequest\x1a%.authn.v1.ListServiceAccountsResponse\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/serviceAccounts\x90\x02\x01\x12\x8f\x01\n" +
-	"\x14UpdateServiceAccount\x12%.authn.v1.UpdateServiceAccountRequest\x1a&.authn.v1.UpdateServiceAccountResponse\"(\x82\xd3\xe4\x93\x02\x1f:\x01*2\x1a/v1/serviceAccounts/{name}\x90\x02\x02\x12\x9a\x01\n" +
-	"\x15DisableServiceAccount\x12&.authn.v1.DisableServiceAccountRequest\x1a'.authn.v1.DisableServiceAccountResponse\"0\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/serviceAccounts/{name}:disable\x90\x02\x02\x12\x96\x01\n" +
-	"\x14EnableServiceAccount\x12%.authn.v1.EnableServiceAccountRequest\x1a&.authn.v1.EnableServiceAccountResponse\"/\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/serviceAccounts/{name}:enable\x90\x02\x02\x12\x89\x01\n" +
-	"\x14DeleteServiceAccount\x12%.authn.v1.DeleteServiceAccountRequest\x1a&.authn.v1.DeleteServiceAccountResponse\"\"\x82\xd3\xe4\x93\x02\x1c*\x1a/v1/serviceAccounts/{name}\x12\x87\x01\n" +
-	"\fCreateApiKey\x12\x1d.authn.v1.CreateApiKeyRequest\x1a\x1e.authn.v1.CreateApiKeyResponse\"8\x82\xd3\xe4\x93\x022:\x01*\"-/v1/serviceAccounts/{service_account}/apiKeys\x12\x84\x01\n" +
-	"\vListApiKeys\x12\x1c.authn.v1.ListApiKeysRequest\x1a\x1d.authn.v1.ListApiKeysResponse\"8\x82\xd3\xe4\x93\x02/\x12-/v1/serviceAccounts/{service_account}/apiKeys\x90\x02\x01\x12x\n" +
-	"\fRevokeApiKey\x12\x1d.authn.v1.RevokeApiKeyRequest\x1a\x1e.authn.v1.RevokeApiKeyResponse\")\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/apiKeys/{key_id}:revoke\x90\x02\x02B\x95\x01\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision2\xec\a\n" +
+	"\x15ServiceAccountService\x12e\n" +
+	"\x14CreateServiceAccount\x12%.authn.v1.CreateServiceAccountRequest\x1a&.authn.v1.CreateServiceAccountResponse\x12a\n" +
+	"\x11GetServiceAccount\x12\".authn.v1.GetServiceAccountRequest\x1a#.authn.v1.GetServiceAccountResponse\"\x03\x90\x02\x01\x12g\n" +
+	"\x13ListServiceAccounts\x12$.authn.v1.ListServiceAccountsRequest\x1a%.authn.v1.ListServiceAccountsResponse\"\x03\x90\x02\x01\x12j\n" +
+	"\x14UpdateServiceAccount\x12%.authn.v1.UpdateServiceAccountRequest\x1a&.authn.v1.UpdateServiceAccountResponse\"\x03\x90\x02\x02\x12m\n" +
+	"\x15DisableServiceAccount\x12&.authn.v1.DisableServiceAccountRequest\x1a'.authn.v1.DisableServiceAccountResponse\"\x03\x90\x02\x02\x12j\n" +
+	"\x14EnableServiceAccount\x12%.authn.v1.EnableServiceAccountRequest\x1a&.authn.v1.EnableServiceAccountResponse\"\x03\x90\x02\x02\x12e\n" +
+	"\x14DeleteServiceAccount\x12%.authn.v1.DeleteServiceAccountRequest\x1a&.authn.v1.DeleteServiceAccountResponse\x12M\n" +
+	"\fCreateApiKey\x12\x1d.authn.v1.CreateApiKeyRequest\x1a\x1e.authn.v1.CreateApiKeyResponse\x12O\n" +
+	"\vListApiKeys\x12\x1c.authn.v1.ListApiKeysRequest\x1a\x1d.authn.v1.ListApiKeysResponse\"\x03\x90\x02\x01\x12R\n" +
+	"\fRevokeApiKey\x12\x1d.authn.v1.RevokeApiKeyRequest\x1a\x1e.authn.v1.RevokeApiKeyResponse\"\x03\x90\x02\x02B\x95\x01\n" +
 	"\fcom.authn.v1B\x1aServiceAccountServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (

@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -441,7 +440,7 @@ var File_authn_v1_session_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_session_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1eauthn/v1/session_service.proto\x12\bauthn.v1\x1a\x16authn/v1/session.proto\x1a\x1cgoogle/api/annotations.proto\"p\n" +
+	"\x1eauthn/v1/session_service.proto\x12\bauthn.v1\x1a\x16authn/v1/session.proto\"p\n" +
 	"\x13ListSessionsRequest\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1b\n" +
@@ -467,13 +466,13 @@ const file_authn_v1_session_service_proto_rawDesc = "" +
 	"\x11except_session_id\x18\x02 \x01(\tR\x0fexceptSessionId\"\\\n" +
 	"\x19RevokeAllSessionsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12#\n" +
-	"\rrevoked_count\x18\x02 \x01(\x05R\frevokedCount2\xef\x03\n" +
-	"\x0eSessionService\x12f\n" +
-	"\fListSessions\x12\x1d.authn.v1.ListSessionsRequest\x1a\x1e.authn.v1.ListSessionsResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x90\x02\x01\x12m\n" +
+	"\rrevoked_count\x18\x02 \x01(\x05R\frevokedCount2\xec\x02\n" +
+	"\x0eSessionService\x12R\n" +
+	"\fListSessions\x12\x1d.authn.v1.ListSessionsRequest\x1a\x1e.authn.v1.ListSessionsResponse\"\x03\x90\x02\x01\x12L\n" +
 	"\n" +
-	"GetSession\x12\x1b.authn.v1.GetSessionRequest\x1a\x1c.authn.v1.GetSessionResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/sessions/{session_id}\x90\x02\x01\x12\x80\x01\n" +
-	"\rRevokeSession\x12\x1e.authn.v1.RevokeSessionRequest\x1a\x1f.authn.v1.RevokeSessionResponse\".\x82\xd3\xe4\x93\x02%:\x01*\" /v1/sessions/{session_id}:revoke\x90\x02\x02\x12\x82\x01\n" +
-	"\x11RevokeAllSessions\x12\".authn.v1.RevokeAllSessionsRequest\x1a#.authn.v1.RevokeAllSessionsResponse\"$\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/sessions:revokeAll\x90\x02\x02B\x8e\x01\n" +
+	"GetSession\x12\x1b.authn.v1.GetSessionRequest\x1a\x1c.authn.v1.GetSessionResponse\"\x03\x90\x02\x01\x12U\n" +
+	"\rRevokeSession\x12\x1e.authn.v1.RevokeSessionRequest\x1a\x1f.authn.v1.RevokeSessionResponse\"\x03\x90\x02\x02\x12a\n" +
+	"\x11RevokeAllSessions\x12\".authn.v1.RevokeAllSessionsRequest\x1a#.authn.v1.RevokeAllSessionsResponse\"\x03\x90\x02\x02B\x8e\x01\n" +
 	"\fcom.authn.v1B\x13SessionServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (

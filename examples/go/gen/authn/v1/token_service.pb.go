@@ -9,7 +9,6 @@
 package authnv1
 
 import (
-	_ "example.com/authsvc/gen/google/api"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -1474,7 +1473,7 @@ var File_authn_v1_token_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cauthn/v1/token_service.proto\x12\bauthn.v1\x1a\x1bauthn/v1/error_reason.proto\x1a\x19authn/v1/revocation.proto\x1a\x14authn/v1/token.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x02\n" +
+	"\x1cauthn/v1/token_service.proto\x12\bauthn.v1\x1a\x1bauthn/v1/error_reason.proto\x1a\x19authn/v1/revocation.proto\x1a\x14authn/v1/token.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x02\n" +
 	"\x12VerifyTokenRequest\x12&\n" +
 	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12\x1a\n" +
 	"\baudience\x18\x02 \x01(\tR\baudience\x12'\n" +
@@ -1579,19 +1578,18 @@ const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\x1cTOKEN_DEFECT_SESSION_REVOKED\x10\x0e\x12\x16\n" +
 	"\x12TOKEN_DEFECT_EPOCH\x10\x0f\x12\x1b\n" +
 	"\x17TOKEN_DEFECT_DELEGATION\x10\x10\x12\x1c\n" +
-	"\x18TOKEN_DEFECT_CERTIFICATE\x10\x112\xc9\b\n" +
-	"\fTokenService\x12k\n" +
-	"\vVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"\x1f\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/tokens:verify\x90\x02\x01\x12s\n" +
-	"\fVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"$\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/tokens:batchVerify\x90\x02\x01\x12{\n" +
-	"\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"#\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/tokens:introspect\x90\x02\x01\x12k\n" +
-	"\vRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"\x1f\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/tokens:revoke\x90\x02\x02\x12\x85\x01\n" +
-	"\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/tokens:issueServiceToken\x12p\n" +
-	"\rExchangeToken\x12\x1e.authn.v1.ExchangeTokenRequest\x1a\x1f.authn.v1.ExchangeTokenResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/tokens:exchange\x12S\n" +
-	"\aGetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\x13\x82\xd3\xe4\x93\x02\n" +
-	"\x12\b/v1/jwks\x90\x02\x01\x12`\n" +
+	"\x18TOKEN_DEFECT_CERTIFICATE\x10\x112\xd9\x06\n" +
+	"\fTokenService\x12O\n" +
+	"\vVerifyToken\x12\x1c.authn.v1.VerifyTokenRequest\x1a\x1d.authn.v1.VerifyTokenResponse\"\x03\x90\x02\x01\x12R\n" +
+	"\fVerifyTokens\x12\x1d.authn.v1.VerifyTokensRequest\x1a\x1e.authn.v1.VerifyTokensResponse\"\x03\x90\x02\x01\x12[\n" +
+	"\x0fIntrospectToken\x12 .authn.v1.IntrospectTokenRequest\x1a!.authn.v1.IntrospectTokenResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\vRevokeToken\x12\x1c.authn.v1.RevokeTokenRequest\x1a\x1d.authn.v1.RevokeTokenResponse\"\x03\x90\x02\x02\x12\\\n" +
+	"\x11IssueServiceToken\x12\".authn.v1.IssueServiceTokenRequest\x1a#.authn.v1.IssueServiceTokenResponse\x12P\n" +
+	"\rExchangeToken\x12\x1e.authn.v1.ExchangeTokenRequest\x1a\x1f.authn.v1.ExchangeTokenResponse\x12C\n" +
+	"\aGetJwks\x12\x18.authn.v1.GetJwksRequest\x1a\x19.authn.v1.GetJwksResponse\"\x03\x90\x02\x01\x12`\n" +
 	"\x10WatchRevocations\x12!.authn.v1.WatchRevocationsRequest\x1a\".authn.v1.WatchRevocationsResponse\"\x03\x90\x02\x010\x01\x12K\n" +
-	"\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\x03\x90\x02\x010\x01\x12o\n" +
-	"\fExplainToken\x12\x1d.authn.v1.ExplainTokenRequest\x1a\x1e.authn.v1.ExplainTokenResponse\" \x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/tokens:explain\x90\x02\x01B\x8c\x01\n" +
+	"\tWatchKeys\x12\x1a.authn.v1.WatchKeysRequest\x1a\x1b.authn.v1.WatchKeysResponse\"\x03\x90\x02\x010\x01\x12R\n" +
+	"\fExplainToken\x12\x1d.authn.v1.ExplainTokenRequest\x1a\x1e.authn.v1.ExplainTokenResponse\"\x03\x90\x02\x01B\x8c\x01\n" +
 	"\fcom.authn.v1B\x11TokenServiceProtoP\x01Z(example.com/authsvc/gen/authn/v1;authnv1\xa2\x02\x03AXX\xaa\x02\bAuthn.V1\xca\x02\bAuthn\\V1\xe2\x02\x14Authn\\V1\\GPBMetadata\xea\x02\tAuthn::V1b\x06proto3"
 
 var (
