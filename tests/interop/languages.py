@@ -112,7 +112,7 @@ def _build_python(example: Path) -> None:
 
 def _check_python(example: Path, variables: Mapping[str, str]) -> None:
     """Its format is that of the project, and its verifier is the library: `tests/vectors`."""
-    run([sys.executable, "-c", "import orders, story, bench"], at=example, **variables)
+    run([sys.executable, "-c", "import serve_orders, story, bench"], at=example, **variables)
 
 
 GO = Language(
@@ -146,7 +146,7 @@ PYTHON = Language(
     _build_python,
     _check_python,
     lambda example: [sys.executable, str(example / "story.py")],
-    lambda example: [sys.executable, str(example / "orders.py")],
+    lambda example: [sys.executable, str(example / "serve_orders.py")],
 )
 LANGUAGES = (GO, TYPESCRIPT, JAVA, PYTHON)
 

@@ -3,6 +3,7 @@
 Over gRPC on LISTEN, and over HTTP, as GET /orders, on LISTEN_HTTP.
 """
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -65,11 +66,10 @@ def main() -> None:
         server, address = calls(verifier)
         server.start()
         host, _, port = settings.get("LISTEN_HTTP", "127.0.0.1:8061").rpartition(":")
-        config = uvicorn.Config(pages(verifier), host=host, port=int(port), log_level="warning")
-        web = config.bind_socket()
+        web = socket.create_server((host, int(port)))
         print(f"SERVING on {address} and http://{host}:{web.getsockname()[1]}/orders", flush=True)
         try:
-            uvicorn.Server(config).run(sockets=[web])
+            uvicorn.Server(uvicorn.Config(pages(verifier), log_level="warning")).run(sockets=[web])
         finally:
             server.stop(grace=5).wait()
 
