@@ -19,6 +19,7 @@ from benchmarks import (
     hashing,
     importing,
     installing,
+    languages,
     library,
     memory,
     proxying,
@@ -48,6 +49,7 @@ _GROUPS: tuple[ModuleType, ...] = (
     relaying,
     installing,
     containing,
+    languages,
     comparison,
 )
 _RESULTS = Path(__file__).with_name("results")
