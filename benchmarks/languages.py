@@ -67,7 +67,8 @@ def _lines(*command: str) -> Callable[[Path], Sequence[Pair]]:
     """Run a program that prints a line of JSON for each round."""
 
     def measure(example: Path) -> Sequence[Pair]:
-        found = map(json.loads, _run(command, example).splitlines())
+        # Maven puts codes for a terminal before them, whatever it is told.
+        found = map(json.loads, re.findall(r"\{.*\}", _run(command, example)))
         return [Pair(ours=one["verify"], yardstick=one["signature"]) for one in found]
 
     return measure
