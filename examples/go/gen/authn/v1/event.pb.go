@@ -101,8 +101,10 @@ type Event struct {
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The address of the caller.
 	PeerAddress string `protobuf:"bytes,10,opt,name=peer_address,json=peerAddress,proto3" json:"peer_address,omitempty"`
-	// The `x-correlation-id` of the call.
+	// The `x-correlation-id` of the call; without one the id of its trace, or one that was made.
 	CorrelationId string `protobuf:"bytes,11,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
+	// The place of the call in a trace, as in W3C Trace Context; empty if it is in none.
+	Traceparent   string `protobuf:"bytes,12,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,11 +216,18 @@ func (x *Event) GetCorrelationId() string {
 	return ""
 }
 
+func (x *Event) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
 var File_authn_v1_event_proto protoreflect.FileDescriptor
 
 const file_authn_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14authn/v1/event.proto\x12\bauthn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x02\n" +
+	"\x14authn/v1/event.proto\x12\bauthn.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x03\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12;\n" +
@@ -233,7 +242,8 @@ const file_authn_v1_event_proto_rawDesc = "" +
 	"\x06reason\x18\t \x01(\tR\x06reason\x12!\n" +
 	"\fpeer_address\x18\n" +
 	" \x01(\tR\vpeerAddress\x12%\n" +
-	"\x0ecorrelation_id\x18\v \x01(\tR\rcorrelationId*c\n" +
+	"\x0ecorrelation_id\x18\v \x01(\tR\rcorrelationId\x12 \n" +
+	"\vtraceparent\x18\f \x01(\tR\vtraceparent*c\n" +
 	"\fEventOutcome\x12\x1d\n" +
 	"\x19EVENT_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15EVENT_OUTCOME_SUCCESS\x10\x01\x12\x19\n" +
