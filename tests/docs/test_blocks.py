@@ -10,6 +10,7 @@ from tests.e2e.pasting import ROOT, blocks, lines, reasons, text_of
 RUN_BY = {
     "README.md": "tests/e2e/test_readme.py",
     "docs/client.md": "tests/client/test_docs.py",
+    "docs/clients.md": "tests/interop/test_clients_page.py",
     "docs/cookbook.md": "tests/e2e/test_cookbook.py",
     "docs/delegation.md": "tests/e2e/test_readme.py",
     "docs/deployment.md": "tests/deploy/test_chart.py",
