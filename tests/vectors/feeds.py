@@ -183,6 +183,19 @@ def _snapshots() -> Iterator[Case]:
         resume_after=5,
     )
     yield _case(
+        "after half a snapshot a call goes on from what was known",
+        (known, first),
+        (piece(5, 6, _END),),
+        decision=INACTIVE,
+        resume_after=6,
+    )
+    killed = revoked(kinds.REVOCATION_KIND_KEY, JWKS["EdDSA"]["kid"])
+    begun = piece(0, 0, killed, reset=True, current=False)
+    counts_at_once = _case(
+        "a key in half a snapshot is revoked", (known, begun), decision=INACTIVE, resume_after=5
+    )
+    yield replace(counts_at_once, defect="UNKNOWN_KEY")
+    yield _case(
         "a reset forgets",
         (piece(0, 5, _END, reset=True), piece(0, 3, reset=True)),
         decision=ACTIVE,

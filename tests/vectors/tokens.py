@@ -168,10 +168,17 @@ def binding() -> Group:
             ("not bound", with_claims(), "with a certificate", encode(other), ACTIVE),
         )
     ]
+    more = Case(
+        name="bound, with its certificate, to something else besides",
+        token=with_claims(cnf={"x5t#S256": encode(mine), "jkt": "x"}),
+        context=replace(USUAL, certificate=encode(mine)),
+        decision=INACTIVE,
+        defect="CLAIMS",
+    )
     return Group(
         name="binding",
         about="A token that is bound to a client certificate is inactive without it.",
-        cases=cases,
+        cases=[*cases, more],
     )
 
 

@@ -49,6 +49,8 @@ def json_texts() -> dict[str, Case]:
         "surrogate in UTF-8": body.encode() + b'"a":"\xed\xa0\x80"}',
         "lone high surrogate": body.encode() + rb'"a":"\ud800"}',
         "lone low surrogate deep": body.encode() + rb'"a":[{"b":"\udc00"}]}',
+        "high surrogate before a letter": body.encode() + rb'"a":"\ud800\u0041"}',
+        "two high surrogates": body.encode() + rb'"a":"\ud800\ud800"}',
         "surrogate name": body.encode() + rb'"\uD800":1}',
         "control character": body.encode() + b'"a":"\x01"}',
         "single quotes": body.encode() + b"'a':1}",
@@ -72,6 +74,8 @@ def json_texts() -> dict[str, Case]:
         "arrays 5,000 deep": b"[" * 5000,
         "objects 1,000 deep": b'{"a":' * 1000,
         "9 deep": b'{"a":' * 9 + b"1" + b"}" * 9,
+        "good but arrays 9 deep": body.encode() + b'"a":' + b"[" * 8 + b"]" * 8 + b"}",
+        "good but objects 9 deep": body.encode() + b'"a":{' * 8 + b"}" * 9,
         "quotes and escapes": b'"' + rb"\"" * 2900 + b"[" * 20,
     }
     cases = {f"payload {name}": (with_payload(p), D.MALFORMED) for name, p in payloads.items()}

@@ -218,6 +218,7 @@ def spellings() -> dict[str, Case]:
         "general JSON": json.dumps(general),
         "flattened JSON": json.dumps({"protected": _H, "payload": _P, "signature": _S}),
         "8193 bytes": with_claims(pad="x" * 6000).ljust(8193, "A")[:8193],
+        "good but too long": with_claims(pad="x" * 6000),
         "a megabyte": "A" * 1_000_000,
         "a megabyte of dots": "." * 1_000_000,
         "gzip payload": with_payload(gzip.compress(bytes(100_000), mtime=0)),

@@ -53,6 +53,14 @@ func TestAClockThatIsPutBackMakesNothingYoung(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsPutBackMakesNoTokenLiveLonger(t *testing.T) {
+	begun := moment{0, today}
+
+	if now := (moment{steady: time.Minute, wall: today - time.Hour}).latest(begun); now != today+time.Minute {
+		t.Errorf("it is %s", now)
+	}
+}
+
 func TestWhatIsOverIsForgottenByTheSlowerClock(t *testing.T) {
 	over := &authnv1.Revocation{
 		Kind:       authnv1.RevocationKind_REVOCATION_KIND_SESSION,

@@ -4,6 +4,7 @@ import test from "node:test";
 import { RevocationKind } from "../gen/authn/v1/revocation_pb.js";
 import { WatchRevocationsResponseSchema } from "../gen/authn/v1/token_service_pb.js";
 import { Feed, FeedBroken } from "./feed.js";
+import { latest } from "./moment.js";
 
 const TODAY = 1_800_000_000;
 const HOUR = 3600;
@@ -44,6 +45,10 @@ test("what waited while it slept is no news", () => {
 
 test("a clock that is put back makes nothing young", () => {
   assert.equal(told(TODAY).isFresh({ steady: 60, wall: TODAY - HOUR }, 10), false);
+});
+
+test("a clock that is put back makes no token live longer", () => {
+  assert.equal(latest({ steady: 60, wall: TODAY - HOUR }, begun), TODAY + 60);
 });
 
 test("what is over is forgotten, by the slower clock", () => {

@@ -37,6 +37,11 @@ final class FeedTest {
     assertFalse(told(TODAY).isFresh(new Moment(60, TODAY - HOUR), 10));
   }
 
+  @Test
+  void aClockThatIsPutBackMakesNoTokenLiveLonger() {
+    assertEquals(TODAY + 60, new Moment(60, TODAY - HOUR).latest(BEGUN));
+  }
+
   @ParameterizedTest
   @CsvSource({"0, 0", "7200, 1"})
   void whatIsOverIsForgottenByTheSlowerClock(long behind, int kept) throws Feed.Broken {
