@@ -102,7 +102,9 @@ type ServiceAccount struct {
 	// When it was last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Goes up with every change, by which its tokens end.
-	Epoch         int64 `protobuf:"varint,11,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch int64 `protobuf:"varint,11,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The audiences that it is itself: what is sent to these it may exchange.
+	OwnAudiences  []string `protobuf:"bytes,12,rep,name=own_audiences,json=ownAudiences,proto3" json:"own_audiences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,6 +214,13 @@ func (x *ServiceAccount) GetEpoch() int64 {
 		return x.Epoch
 	}
 	return 0
+}
+
+func (x *ServiceAccount) GetOwnAudiences() []string {
+	if x != nil {
+		return x.OwnAudiences
+	}
+	return nil
 }
 
 // An API key of a service account, without its secret.
@@ -327,7 +336,7 @@ var File_authn_v1_service_account_proto protoreflect.FileDescriptor
 
 const file_authn_v1_service_account_proto_rawDesc = "" +
 	"\n" +
-	"\x1eauthn/v1/service_account.proto\x12\bauthn.v1\x1a\x14authn/v1/token.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n" +
+	"\x1eauthn/v1/service_account.proto\x12\bauthn.v1\x1a\x14authn/v1/token.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x03\n" +
 	"\x0eServiceAccount\x12,\n" +
 	"\x12service_account_id\x18\x01 \x01(\tR\x10serviceAccountId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x123\n" +
@@ -343,7 +352,8 @@ const file_authn_v1_service_account_proto_rawDesc = "" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x14\n" +
-	"\x05epoch\x18\v \x01(\x03R\x05epoch\"\xfa\x02\n" +
+	"\x05epoch\x18\v \x01(\x03R\x05epoch\x12#\n" +
+	"\rown_audiences\x18\f \x03(\tR\fownAudiences\"\xfa\x02\n" +
 	"\x06ApiKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12'\n" +
 	"\x0fservice_account\x18\x02 \x01(\tR\x0eserviceAccount\x12!\n" +

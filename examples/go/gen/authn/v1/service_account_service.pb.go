@@ -41,7 +41,10 @@ type CreateServiceAccountRequest struct {
 	CertificateNames []string `protobuf:"bytes,5,rep,name=certificate_names,json=certificateNames,proto3" json:"certificate_names,omitempty"`
 	// Public keys of its client assertions, with `alg` and, if any,
 	// `kid`, which is the RFC 7638 thumbprint.
-	PublicKeys    []*JsonWebKey `protobuf:"bytes,6,rep,name=public_keys,json=publicKeys,proto3" json:"public_keys,omitempty"`
+	PublicKeys []*JsonWebKey `protobuf:"bytes,6,rep,name=public_keys,json=publicKeys,proto3" json:"public_keys,omitempty"`
+	// The audiences that it is itself, each by its name: tokens for one of these, and no others, it may
+	// exchange (ExchangeToken).
+	OwnAudiences  []string `protobuf:"bytes,7,rep,name=own_audiences,json=ownAudiences,proto3" json:"own_audiences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +117,13 @@ func (x *CreateServiceAccountRequest) GetCertificateNames() []string {
 func (x *CreateServiceAccountRequest) GetPublicKeys() []*JsonWebKey {
 	if x != nil {
 		return x.PublicKeys
+	}
+	return nil
+}
+
+func (x *CreateServiceAccountRequest) GetOwnAudiences() []string {
+	if x != nil {
+		return x.OwnAudiences
 	}
 	return nil
 }
@@ -383,9 +393,11 @@ type UpdateServiceAccountRequest struct {
 	// Public keys of its client assertions, if the mask names `public_keys`, with `alg` and, if any,
 	// `kid`, which is the RFC 7638 thumbprint.
 	PublicKeys []*JsonWebKey `protobuf:"bytes,6,rep,name=public_keys,json=publicKeys,proto3" json:"public_keys,omitempty"`
-	// Which of `scopes`, `methods`, `audiences`, `certificate_names` and `public_keys` to change; at
-	// least one.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Which of `scopes`, `methods`, `audiences`, `own_audiences`, `certificate_names` and `public_keys`
+	// to change; at least one.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// The audiences that it is itself, if the mask names `own_audiences`.
+	OwnAudiences  []string `protobuf:"bytes,8,rep,name=own_audiences,json=ownAudiences,proto3" json:"own_audiences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -465,6 +477,13 @@ func (x *UpdateServiceAccountRequest) GetPublicKeys() []*JsonWebKey {
 func (x *UpdateServiceAccountRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 	if x != nil {
 		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateServiceAccountRequest) GetOwnAudiences() []string {
+	if x != nil {
+		return x.OwnAudiences
 	}
 	return nil
 }
@@ -1125,7 +1144,7 @@ var File_authn_v1_service_account_service_proto protoreflect.FileDescriptor
 
 const file_authn_v1_service_account_service_proto_rawDesc = "" +
 	"\n" +
-	"&authn/v1/service_account_service.proto\x12\bauthn.v1\x1a\x1eauthn/v1/service_account.proto\x1a\x14authn/v1/token.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xe5\x01\n" +
+	"&authn/v1/service_account_service.proto\x12\bauthn.v1\x1a\x1eauthn/v1/service_account.proto\x1a\x14authn/v1/token.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\x8a\x02\n" +
 	"\x1bCreateServiceAccountRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12\x18\n" +
@@ -1133,7 +1152,8 @@ const file_authn_v1_service_account_service_proto_rawDesc = "" +
 	"\taudiences\x18\x04 \x03(\tR\taudiences\x12+\n" +
 	"\x11certificate_names\x18\x05 \x03(\tR\x10certificateNames\x125\n" +
 	"\vpublic_keys\x18\x06 \x03(\v2\x14.authn.v1.JsonWebKeyR\n" +
-	"publicKeys\"a\n" +
+	"publicKeys\x12#\n" +
+	"\rown_audiences\x18\a \x03(\tR\fownAudiences\"a\n" +
 	"\x1cCreateServiceAccountResponse\x12A\n" +
 	"\x0fservice_account\x18\x01 \x01(\v2\x18.authn.v1.ServiceAccountR\x0eserviceAccount\".\n" +
 	"\x18GetServiceAccountRequest\x12\x12\n" +
@@ -1146,7 +1166,7 @@ const file_authn_v1_service_account_service_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"\x8a\x01\n" +
 	"\x1bListServiceAccountsResponse\x12C\n" +
 	"\x10service_accounts\x18\x01 \x03(\v2\x18.authn.v1.ServiceAccountR\x0fserviceAccounts\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa2\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc7\x02\n" +
 	"\x1bUpdateServiceAccountRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12\x18\n" +
@@ -1156,7 +1176,8 @@ const file_authn_v1_service_account_service_proto_rawDesc = "" +
 	"\vpublic_keys\x18\x06 \x03(\v2\x14.authn.v1.JsonWebKeyR\n" +
 	"publicKeys\x12;\n" +
 	"\vupdate_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"}\n" +
+	"updateMask\x12#\n" +
+	"\rown_audiences\x18\b \x03(\tR\fownAudiences\"}\n" +
 	"\x1cUpdateServiceAccountResponse\x12A\n" +
 	"\x0fservice_account\x18\x01 \x01(\v2\x18.authn.v1.ServiceAccountR\x0eserviceAccount\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\"2\n" +

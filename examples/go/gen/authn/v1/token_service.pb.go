@@ -808,8 +808,10 @@ type ExchangeTokenRequest struct {
 	SubjectCertificateSha256 []byte `protobuf:"bytes,5,opt,name=subject_certificate_sha256,json=subjectCertificateSha256,proto3" json:"subject_certificate_sha256,omitempty"`
 	// Bind the new token to the client certificate of this call (RFC 8705, 3).
 	BindToCertificate bool `protobuf:"varint,6,opt,name=bind_to_certificate,json=bindToCertificate,proto3" json:"bind_to_certificate,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// See IssueServiceTokenRequest; if no credential of the service comes along in the metadata.
+	ClientAssertion string `protobuf:"bytes,7,opt,name=client_assertion,json=clientAssertion,proto3" json:"client_assertion,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ExchangeTokenRequest) Reset() {
@@ -882,6 +884,13 @@ func (x *ExchangeTokenRequest) GetBindToCertificate() bool {
 		return x.BindToCertificate
 	}
 	return false
+}
+
+func (x *ExchangeTokenRequest) GetClientAssertion() string {
+	if x != nil {
+		return x.ClientAssertion
+	}
+	return ""
 }
 
 // The token to call the other service with.
@@ -1347,9 +1356,12 @@ type ExplainTokenRequest struct {
 	// The access token.
 	AccessToken string `protobuf:"bytes,1,opt,name=access_token,json=accessToken,proto3" json:"access_token,omitempty"`
 	// The audience that the token should be for; empty means the server's default.
-	Audience      string `protobuf:"bytes,2,opt,name=audience,proto3" json:"audience,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Audience string `protobuf:"bytes,2,opt,name=audience,proto3" json:"audience,omitempty"`
+	// The SHA-256 of the client certificate (DER) of the connection that the token came by; empty if
+	// there was none.
+	CertificateSha256 []byte `protobuf:"bytes,3,opt,name=certificate_sha256,json=certificateSha256,proto3" json:"certificate_sha256,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ExplainTokenRequest) Reset() {
@@ -1394,6 +1406,13 @@ func (x *ExplainTokenRequest) GetAudience() string {
 		return x.Audience
 	}
 	return ""
+}
+
+func (x *ExplainTokenRequest) GetCertificateSha256() []byte {
+	if x != nil {
+		return x.CertificateSha256
+	}
+	return nil
 }
 
 // Why an access token is refused, or that it is not.
@@ -1511,14 +1530,15 @@ const file_authn_v1_token_service_proto_rawDesc = "" +
 	"\baudience\x18\x01 \x01(\tR\baudience\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12.\n" +
 	"\x10client_assertion\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0fclientAssertion\x12.\n" +
-	"\x13bind_to_certificate\x18\x04 \x01(\bR\x11bindToCertificate\"\x8f\x02\n" +
+	"\x13bind_to_certificate\x18\x04 \x01(\bR\x11bindToCertificate\"\xbf\x02\n" +
 	"\x14ExchangeTokenRequest\x12(\n" +
 	"\rsubject_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\fsubjectToken\x12\x1a\n" +
 	"\baudience\x18\x02 \x01(\tR\baudience\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12+\n" +
 	"\x03ttl\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12<\n" +
 	"\x1asubject_certificate_sha256\x18\x05 \x01(\fR\x18subjectCertificateSha256\x12.\n" +
-	"\x13bind_to_certificate\x18\x06 \x01(\bR\x11bindToCertificate\"\xc7\x01\n" +
+	"\x13bind_to_certificate\x18\x06 \x01(\bR\x11bindToCertificate\x12.\n" +
+	"\x10client_assertion\x18\a \x01(\tB\x03\x80\x01\x01R\x0fclientAssertion\"\xc7\x01\n" +
 	"\x15ExchangeTokenResponse\x12&\n" +
 	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12*\n" +
 	"\x11issued_token_type\x18\x02 \x01(\tR\x0fissuedTokenType\x12\x1d\n" +
@@ -1550,10 +1570,11 @@ const file_authn_v1_token_service_proto_rawDesc = "" +
 	"serverTime\"\x10\n" +
 	"\x0eGetJwksRequest\";\n" +
 	"\x0fGetJwksResponse\x12(\n" +
-	"\x04keys\x18\x01 \x03(\v2\x14.authn.v1.JsonWebKeyR\x04keys\"Y\n" +
+	"\x04keys\x18\x01 \x03(\v2\x14.authn.v1.JsonWebKeyR\x04keys\"\x88\x01\n" +
 	"\x13ExplainTokenRequest\x12&\n" +
 	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12\x1a\n" +
-	"\baudience\x18\x02 \x01(\tR\baudience\"\xae\x01\n" +
+	"\baudience\x18\x02 \x01(\tR\baudience\x12-\n" +
+	"\x12certificate_sha256\x18\x03 \x01(\fR\x11certificateSha256\"\xae\x01\n" +
 	"\x14ExplainTokenResponse\x12\x16\n" +
 	"\x06active\x18\x01 \x01(\bR\x06active\x12-\n" +
 	"\x06defect\x18\x02 \x01(\x0e2\x15.authn.v1.TokenDefectR\x06defect\x12 \n" +

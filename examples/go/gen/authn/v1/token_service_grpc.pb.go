@@ -76,8 +76,8 @@ type TokenServiceClient interface {
 	// are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
 	// `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
 	// belongs to the same session, has no refresh token, and dies with it, with the old token, and
-	// with the credentials of each service in `act`. The old token must be for an audience on the
-	// service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+	// with the credentials of each service in `act`. The old token must be for one of the service's
+	// `own_audiences`; if it is bound to a certificate, the new one is bound to that of this call. The
 	// service proves itself as for IssueServiceToken. Not idempotent.
 	//
 	// Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
@@ -90,6 +90,10 @@ type TokenServiceClient interface {
 	// Tells of every revocation from now on, and of those that still matter, so that tokens can be
 	// checked without a call. Never ends by itself; to be called again with the last `revision` when
 	// it breaks. Idempotent.
+	//
+	// Of an exchanged token (`act`) more than its own names count: whoever checks one MUST hold each
+	// `jti` in `lineage` against the revoked tokens, `sid` and `epoch` of each `act` against sessions and
+	// accounts, and each `kid` in `lineage_keys` against the keys; and MUST refuse it if it does not.
 	//
 	// Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
 	// read that; STORE_UNAVAILABLE while this server does not know all revocations itself.
@@ -275,8 +279,8 @@ type TokenServiceServer interface {
 	// are some of the old one's and of the service's, it ends no later, and roles, `amr`, `acr` and
 	// `auth_time` stay. It names the service in `act`, around those that have passed the old one on. It
 	// belongs to the same session, has no refresh token, and dies with it, with the old token, and
-	// with the credentials of each service in `act`. The old token must be for an audience on the
-	// service's list; if it is bound to a certificate, the new one is bound to that of this call. The
+	// with the credentials of each service in `act`. The old token must be for one of the service's
+	// `own_audiences`; if it is bound to a certificate, the new one is bound to that of this call. The
 	// service proves itself as for IssueServiceToken. Not idempotent.
 	//
 	// Errors: CALLER_UNAUTHENTICATED; TOKEN_INACTIVE if the old token is not active or not for the
@@ -289,6 +293,10 @@ type TokenServiceServer interface {
 	// Tells of every revocation from now on, and of those that still matter, so that tokens can be
 	// checked without a call. Never ends by itself; to be called again with the last `revision` when
 	// it breaks. Idempotent.
+	//
+	// Of an exchanged token (`act`) more than its own names count: whoever checks one MUST hold each
+	// `jti` in `lineage` against the revoked tokens, `sid` and `epoch` of each `act` against sessions and
+	// accounts, and each `kid` in `lineage_keys` against the keys; and MUST refuse it if it does not.
 	//
 	// Errors: RESOURCE_EXHAUSTED to a caller that reads too slowly, and CANCELLED if it does not even
 	// read that; STORE_UNAVAILABLE while this server does not know all revocations itself.
