@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.vectors.contents import ACTIVE, INACTIVE, STALE, USUAL, Call, Case, Group, piece
 from tests.vectors.tokens import GATEWAY, passed_on
-from tests.verify.minting import CLAIMS, JWKS, NOW, with_claims
+from tests.verify.minting import CLAIMS, HEADER, JWKS, NOW, with_claims
 
 _GOOD = with_claims()
 _SUBJECT, _SESSION, _TOKEN = (CLAIMS[name] for name in ("sub", "sid", "jti"))
@@ -112,6 +112,21 @@ def delegation() -> Group:
         )
         for name, (entry, defect) in entries.items()
     ]
+    gone = JWKS["ES256"]["kid"]
+    killed = revoked(kinds.REVOCATION_KIND_KEY, gone)
+    for name, token, entry in (
+        ("a key of before that was revoked", passed_on(2, HEADER["kid"], gone), killed),
+        ("a key of before that is not known", passed_on(1, "E" * 43), _END),
+    ):
+        cases.append(
+            Case(
+                name=name,
+                token=token,
+                context=replace(USUAL, calls=((piece(0, 5, entry, reset=True),),)),
+                decision=INACTIVE,
+                defect="UNKNOWN_KEY",
+            )
+        )
     return Group(
         name="delegation",
         about="An exchanged token dies with each of its actors and each token that it was.",

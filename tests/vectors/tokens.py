@@ -51,12 +51,19 @@ _ABOUT = {
 GATEWAY = {"sub": "svc_gateway", "epoch": 2, "sid": "C" * 22}
 
 
-def passed_on(times: int) -> str:
-    """Make a token that came by so many services; `svc_0` had it first."""
+def passed_on(times: int, *lineage_keys: str) -> str:
+    """Make a token that came by so many services; `svc_0` had it first.
+
+    What it was made from was signed by the usual key, unless others are named.
+    """
     claims: dict[str, Any] = {}
     for number in range(times):
         claims = {"act": {**claims, **GATEWAY, "sub": f"svc_{number}"}}
-    return with_claims(**claims, lineage=[f"came-from-{number}" for number in range(times)])
+    return with_claims(
+        **claims,
+        lineage=[f"came-from-{number}" for number in range(times)],
+        lineage_keys=list(lineage_keys or (HEADER["kid"],)),
+    )
 
 
 def bound_to(certificate: bytes) -> str:
@@ -110,6 +117,8 @@ def accepted() -> Group:
         "no scope": with_claims(scope=""),
         "a service account": with_claims(sub="svc_0193a5f0c0de7000800000000000beef"),
         "an actor": with_claims(act=GATEWAY, lineage=["D" * 22]),
+        "an actor and the key of before": passed_on(1),
+        "two keys of before": passed_on(2, *(JWKS[name]["kid"] for name in ("EdDSA", "ES256"))),
         "as many actors as may be": passed_on(MAX_ACTORS),
         "unknown claims": with_claims(extra=None, other={"a": [1, 2.5e3, True, "x"]}),
         "without white space": with_payload(json.dumps(CLAIMS, separators=(",", ":")).encode()),

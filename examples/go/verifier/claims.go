@@ -3,6 +3,7 @@ package verifier
 import (
 	"crypto/sha256"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,9 +23,10 @@ const maxActors = 4
 // claims are what a token says, who issued it, and what it dies with beside itself.
 type claims struct {
 	*authnv1.TokenClaims
-	issuer  string
-	actors  []actor
-	lineage []string // the `jti` of the tokens that it was made from
+	issuer      string
+	actors      []actor
+	lineage     []string // the `jti` of the tokens that it was made from
+	lineageKeys []string // the `kid` of the keys that these were signed by
 }
 
 // actor is a service that had a token made from another (RFC 8693, 4.1).
@@ -41,11 +43,12 @@ func readClaims(payload map[string]any) (*claims, bool) {
 		return nil, false
 	}
 	r := claimReader{payload: payload}
-	actors, lineage := r.delegation()
+	actors, lineage, lineageKeys := r.delegation()
 	read := &claims{
-		issuer:  r.name("iss"),
-		actors:  actors,
-		lineage: lineage,
+		issuer:      r.name("iss"),
+		actors:      actors,
+		lineage:     lineage,
+		lineageKeys: lineageKeys,
 		TokenClaims: &authnv1.TokenClaims{
 			Subject:    r.subject(payload),
 			SessionId:  r.name("sid"),
@@ -137,15 +140,18 @@ func (r *claimReader) texts(claim string) []string {
 	return texts
 }
 
-// delegation reads where an exchanged token comes from. Each exchange has added one to both lists.
-func (r *claimReader) delegation() ([]actor, []string) {
-	actors, lineage := r.actors(), r.texts("lineage")
+// delegation reads where an exchanged token comes from. Each exchange has added an actor and a token,
+// and one key at most.
+func (r *claimReader) delegation() ([]actor, []string, []string) {
+	actors, lineage, keys := r.actors(), r.texts("lineage"), r.texts("lineage_keys")
 	_, exchanged := r.payload["lineage"]
 	r.require(len(actors) == len(lineage) && exchanged == (len(actors) > 0))
-	for _, tokenID := range lineage {
-		r.require(tokenID != "")
+	_, signed := r.payload["lineage_keys"]
+	r.require(len(keys) <= len(actors) && (exchanged || !signed))
+	for _, name := range slices.Concat(lineage, keys) {
+		r.require(name != "")
 	}
-	return actors, lineage
+	return actors, lineage, keys
 }
 
 // actors reads who acts for the subject, the one that acts now first.

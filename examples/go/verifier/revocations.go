@@ -67,6 +67,7 @@ func (r *revocations) ends(token *claims) bool {
 		return true
 	}
 	return slices.ContainsFunc(token.lineage, r.hasEnded) ||
+		slices.ContainsFunc(token.lineageKeys, r.endsKey) ||
 		slices.ContainsFunc(token.actors, func(a actor) bool {
 			return r.endsSubject(a.subject, a.sessionID, a.epoch)
 		})

@@ -138,13 +138,19 @@ func (v *Verifier) Verify(
 func (v *Verifier) decide(
 	token *signedToken, now moment, certificate []byte, scopes []string,
 ) (*authnv1.TokenClaims, error) {
-	key, known := (*v.ring.Load())[token.keyID]
+	ring := *v.ring.Load()
+	key, known := ring[token.keyID]
 	if !known || key.algorithm != token.algorithm || !key.check(token.signingInput, token.signature) {
 		return nil, ErrInactive
 	}
 	claims, ok := readClaims(token.payload)
 	if !ok || !v.accepts(claims, now.latest(v.begun)) || v.feed.ends(claims, token.keyID) {
 		return nil, ErrInactive
+	}
+	for _, keyID := range claims.lineageKeys {
+		if _, known := ring[keyID]; !known {
+			return nil, ErrInactive
+		}
 	}
 	if bound := claims.CertificateSha256; bound != nil && !bytes.Equal(bound, certificate) {
 		return nil, ErrInactive

@@ -11,6 +11,8 @@ export interface Claims {
   readonly actors: readonly Actor[];
   /** The `jti` of the tokens that it was made from. */
   readonly lineage: readonly string[];
+  /** The `kid` of the keys that these were signed by. */
+  readonly lineageKeys: readonly string[];
 }
 
 /** A service that had a token made from another (RFC 8693, 4.1). */
@@ -45,7 +47,7 @@ export function readClaims(payload: JsonObject): Claims | undefined {
 function read(payload: JsonObject): Claims {
   // It narrows a token in a way that is not checked here; to ignore it would be to widen the token.
   require(!payload.has("nbf"));
-  const { actors, lineage } = delegation(payload);
+  const { actors, lineage, lineageKeys } = delegation(payload);
   const said = create(TokenClaimsSchema, {
     subject: subject(payload),
     sessionId: name(payload, "sid"),
@@ -64,7 +66,7 @@ function read(payload: JsonObject): Claims {
     actors: actors.map((actor) => actor.subject),
     certificateSha256: certificate(payload),
   });
-  return { issuer: name(payload, "iss"), said, actors, lineage };
+  return { issuer: name(payload, "iss"), said, actors, lineage, lineageKeys };
 }
 
 /** A required text that is not empty. */
@@ -115,13 +117,16 @@ function texts(payload: JsonObject, claim: string): string[] {
   });
 }
 
-/** Where an exchanged token comes from. Each exchange has added one to both lists. */
-function delegation(payload: JsonObject): Pick<Claims, "actors" | "lineage"> {
+/** Where an exchanged token comes from. Each exchange has added an actor and a token, and one key at most. */
+function delegation(payload: JsonObject): Pick<Claims, "actors" | "lineage" | "lineageKeys"> {
   const actors = [...actorsOf(payload)];
   const lineage = texts(payload, "lineage");
   require(payload.has("lineage") === payload.has("act"));
   require(actors.length === lineage.length && !lineage.includes(""));
-  return { actors, lineage };
+  const lineageKeys = texts(payload, "lineage_keys");
+  require(payload.has("act") || !payload.has("lineage_keys"));
+  require(lineageKeys.length <= actors.length && !lineageKeys.includes(""));
+  return { actors, lineage, lineageKeys };
 }
 
 /** Who acts for the subject, the one that acts now first. */

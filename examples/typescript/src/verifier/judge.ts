@@ -84,6 +84,7 @@ export class Judge {
     if (
       claims === undefined ||
       !this.accepts(claims, latest(now, this.begun)) ||
+      !claims.lineageKeys.every((keyId) => this.ring.has(keyId)) ||
       !isBornBy(claims.said.certificateSha256, certificate) ||
       this.feed.ends(claims, token.keyId)
     ) {

@@ -43,9 +43,9 @@ export class Revocations {
   }
 
   /** Says whether a token was revoked, or anything that it comes from. */
-  ends({ said, actors, lineage }: Claims, keyId: string): boolean {
+  ends({ said, actors, lineage, lineageKeys }: Claims, keyId: string): boolean {
     return (
-      this.keys.has(keyId) ||
+      [keyId, ...lineageKeys].some((id) => this.keys.has(id)) ||
       [said.tokenId, ...lineage].some((tokenId) => this.ended.has(tokenId)) ||
       [said, ...actors].some(
         ({ subject, sessionId, epoch }) =>

@@ -48,6 +48,7 @@ final class ClaimsReader {
     require(!payload.containsKey("nbf"));
     List<Claims.Actor> actors = actors();
     List<String> lineage = lineage(actors.size());
+    List<String> lineageKeys = lineageKeys(actors.size());
     var said =
         TokenClaims.newBuilder()
             .setSubject(subject(payload))
@@ -67,7 +68,7 @@ final class ClaimsReader {
             .addAllActors(actors.stream().map(Claims.Actor::subject).toList())
             .setCertificateSha256(certificate())
             .build();
-    return new Claims(name(payload, "iss"), said, actors, lineage);
+    return new Claims(name(payload, "iss"), said, actors, lineage, lineageKeys);
   }
 
   /** Reads a required text that is not empty. */
@@ -137,6 +138,14 @@ final class ClaimsReader {
     require(lineage.size() == actors && payload.containsKey("lineage") == actors > 0);
     require(!lineage.contains(""));
     return lineage;
+  }
+
+  /** Reads the keys that these were signed by: no more than one for each actor. */
+  private List<String> lineageKeys(int actors) {
+    List<String> keys = texts("lineage_keys");
+    require(keys.size() <= actors && (actors > 0 || !payload.containsKey("lineage_keys")));
+    require(!keys.contains(""));
+    return keys;
   }
 
   /** Reads {@code cnf}; of all that it could ask for, only a certificate is understood here. */

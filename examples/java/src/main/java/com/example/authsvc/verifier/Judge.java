@@ -92,6 +92,7 @@ final class Judge {
     Claims claims =
         ClaimsReader.read(token.payload()).orElseThrow(() -> new Refusal(Reason.INACTIVE));
     if (!accepts(claims, now.latest(begun))
+        || !ring.keySet().containsAll(claims.lineageKeys())
         || !isBornBy(claims.said().getCertificateSha256().toByteArray(), certificate)
         || feed.ends(claims, token.keyId())) {
       throw new Refusal(Reason.INACTIVE);

@@ -56,6 +56,7 @@ final class Revocations {
   boolean ends(Claims claims, String keyId) {
     var said = claims.said();
     return keys.containsKey(keyId)
+        || claims.lineageKeys().stream().anyMatch(keys::containsKey)
         || ended.containsKey(said.getTokenId())
         || endsSubject(said.getSubject(), said.getSessionId(), said.getEpoch())
         || claims.lineage().stream().anyMatch(ended::containsKey)
