@@ -85,7 +85,7 @@ def _other_claims(chance: random.Random) -> str:
     """Give some claims other values, or take them away."""
     claims: dict[str, Any] = dict(CLAIMS)
     for _ in range(chance.randint(1, 2)):
-        name = chance.choice([*CLAIMS, "act", "lineage", "cnf", "other"])
+        name = chance.choice([*CLAIMS, "act", "lineage", "lineage_keys", "cnf", "other"])
         if chance.random() < 0.1:
             claims.pop(name, None)
         else:
