@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.vectors.contents import Group
-from tests.vectors.feeds import delegation, feed, revocations, staleness
+from tests.vectors.endings import delegation, revocations
+from tests.vectors.feeds import feed, staleness
 from tests.vectors.key_sets import keys
 from tests.vectors.tokens import accepted, binding, hostile, scopes
 
@@ -19,10 +20,11 @@ def groups() -> Iterator[Group]:
 
 def main() -> None:
     """Write the files, and remove those that there are no vectors for."""
-    for stale in DIRECTORY.glob("*.json"):
+    written = {DIRECTORY / f"{group.name}.json": group.written() for group in groups()}
+    for stale in set(DIRECTORY.glob("*.json")) - set(written):
         stale.unlink()
-    for group in groups():
-        (DIRECTORY / f"{group.name}.json").write_text(group.written(), encoding="utf-8")
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
