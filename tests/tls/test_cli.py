@@ -152,7 +152,7 @@ def test_a_service_account_takes_names_of_certificates(tmp_path: Path) -> None:
         everything = ("--method", "*", "--audience", "*", "--data", str(tmp_path))
         return _here("services", "create", service, *arguments, *everything).stderr
 
-    assert "Made." in create("one", *given)
+    assert "service_account.created" in create("one", *given)
     assert "Another service account has" in create("two", *given[:2])
     for wrong in ("*.example", "B.example", "https://a.example", "spiffe://a", "x" * 64, "a..b"):
         assert "certificate_names" in create("three", "--certificate-name", wrong)
