@@ -116,7 +116,10 @@ def delegation() -> Group:
     killed = revoked(kinds.REVOCATION_KIND_KEY, gone)
     for name, token, entry in (
         ("a key of before that was revoked", passed_on(2, HEADER["kid"], gone), killed),
+        ("the first of two that was revoked", passed_on(2, gone, HEADER["kid"]), killed),
         ("a key of before that is not known", passed_on(1, "E" * 43), END_OF_ANOTHER),
+        ("the first of two that is not known", passed_on(2, "E" * 43, gone), END_OF_ANOTHER),
+        ("the last of two that is not known", passed_on(2, gone, "E" * 43), END_OF_ANOTHER),
     ):
         cases.append(
             Case(

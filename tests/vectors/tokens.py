@@ -117,6 +117,7 @@ def accepted() -> Group:
         "no scope": with_claims(scope=""),
         "a service account": with_claims(sub="svc_0193a5f0c0de7000800000000000beef"),
         "an actor": with_claims(act=GATEWAY, lineage=["D" * 22]),
+        "an actor and no keys": with_claims(act=GATEWAY, lineage=["D" * 22], lineage_keys=[]),
         "an actor and the key of before": passed_on(1),
         "two keys of before": passed_on(2, *(JWKS[name]["kid"] for name in ("EdDSA", "ES256"))),
         "as many actors as may be": passed_on(MAX_ACTORS),
