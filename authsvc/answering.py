@@ -9,9 +9,10 @@ from authsvc.domain.account_export import AccountExport
 from authsvc.domain.account_import import AccountImport
 from authsvc.domain.grants import Grants
 from authsvc.domain.key_administration import KeyAdministration
+from authsvc.domain.requirements import Requirements
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.session_directory import SessionDirectory
-from authsvc.domain.token_checking import Requirements, TokenChecker
+from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.token_exchange import TokenExchange
 from authsvc.domain.verification import Verification
 from authsvc.foundation import Foundation

@@ -6,7 +6,7 @@ from importlib import import_module
 from math import ceil
 from typing import Any
 
-from authsvc.client.bearer import borne, current_claims, step_up, token_of
+from authsvc.client.bearer import borne, current_claims, token_of
 from authsvc.client.verifier import Verifier
 from authsvc.errors import (
     AuthError,
@@ -15,6 +15,7 @@ from authsvc.errors import (
     RetryableError,
     TokenRequired,
 )
+from authsvc.verify.assurance import step_up
 from authsvc.verify.claims import Claims
 
 __all__ = ["AuthMiddleware", "current_claims", "require"]

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from contextvars import ContextVar
 
-from authsvc.errors import InsufficientUserAuthentication, TokenRequired
+from authsvc.errors import TokenRequired
 from authsvc.verify.claims import Claims
 
 _SCHEME = "bearer"
@@ -23,16 +23,6 @@ def current_claims() -> Claims:
     if claims is None:
         raise TokenRequired
     return claims
-
-
-def step_up(error: InsufficientUserAuthentication) -> str:
-    """Give the `WWW-Authenticate` that says which authentication is wanted (RFC 9470, 3)."""
-    challenge = 'Bearer error="insufficient_user_authentication"'
-    if error.acr:
-        challenge += f', acr_values="{error.acr}"'
-    if error.max_age is not None:
-        challenge += f', max_age="{error.max_age.total_seconds():.0f}"'
-    return challenge
 
 
 def token_of(headers: Collection[str]) -> str:

@@ -10,13 +10,14 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from authsvc.client.bearer import step_up, token_of
+from authsvc.client.bearer import token_of
 from authsvc.errors import (
     AuthError,
     InsufficientScope,
     InsufficientUserAuthentication,
     RetryableError,
 )
+from authsvc.verify.assurance import step_up
 
 _PUSHBACK = "grpc-retry-pushback-ms"
 """Tells gRPC's own retries how long to wait (gRFC A6)."""

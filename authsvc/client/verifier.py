@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from math import inf
 from types import TracebackType
 from typing import Self
@@ -22,33 +23,23 @@ from authn.v1.token_service_pb2_grpc import TokenServiceStub
 from authsvc.client.clock import since_boot
 from authsvc.client.connection import connect, proof
 from authsvc.client.feed import Feed
+from authsvc.client.judging import Certificate, Judge, no_certificate
 from authsvc.client.keys import Keys
 from authsvc.client.observing import Observer
 from authsvc.client.watch import Watch, Watchdog
 from authsvc.errors import (
     AuthError,
-    InsufficientScope,
     StaleRevocations,
     TokenDefect,
     TokenInactive,
 )
-from authsvc.verify.assurance import require_authentication
-from authsvc.verify.binding import require_certificate
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
 from authsvc.verify.verifier import TokenVerifier
 
-Certificate = Callable[[], bytes]
-"""Gives the SHA-256 of the certificate of a peer; empty for none."""
-
 _REVOCATIONS_PATIENCE = 4.0  # a piece comes every second
 _KEYS_PATIENCE = 15.0  # a response comes every 5 seconds
 _ASK_SECONDS = 1.0
-
-
-def no_certificate() -> bytes:
-    """Say that the peer has shown none."""
-    return b""
 
 
 class Mode(Enum):
@@ -115,13 +106,8 @@ class Verifier:
         """
         if not audience or max_staleness <= timedelta(0):
             raise ValueError("audience not empty, max_staleness above 0")
-        self._audience = audience
-        self._is_strict = mode is Mode.STRICT
         self._max_staleness = max_staleness
-        self._max_staleness_seconds = max_staleness.total_seconds()
-        self._booted_at = time.time() - since_boot()
-        self._tokens = TokenVerifier(issuer=issuer, max_lifetime=max_lifetime, leeway=leeway)
-        self._cache = TokenCache(self._tokens, capacity=capacity)
+        tokens = TokenVerifier(issuer=issuer, max_lifetime=max_lifetime, leeway=leeway)
         self._observer = observer or Observer()
         channel = connect(server, credentials) if isinstance(server, str) else server
         self._own_channel = channel if isinstance(server, str) else None
@@ -129,6 +115,15 @@ class Verifier:
         self._metadata = proof(api_key)
         self._keys = Keys(ask=self._ask_for_keys, is_revoked=self._is_key_revoked)
         self._feed = Feed(leeway=leeway, keys_revoked=self._keys.drop_revoked)
+        self._judge = Judge(
+            tokens,
+            TokenCache(tokens, capacity=capacity),
+            keys=self._keys,
+            feed=self._feed,
+            audience=audience,
+            max_staleness=max_staleness,
+            goes_on_stale=mode is Mode.BEST_EFFORT,
+        )
         self._watchdog = Watchdog(self._watch_revocations(), self._watch_keys())
         self._watchdog.start()
 
@@ -202,28 +197,23 @@ class Verifier:
             StoreUnavailable: It names a key that is not known, and the server can't be asked.
 
         """
+        check = partial(
+            self._judge.judge,
+            token,
+            audience,
+            required_scopes,
+            max_age=max_age,
+            acr=acr,
+            certificate=certificate,
+        )
         try:
             try:
-                claims = self._check(
-                    token,
-                    audience,
-                    required_scopes,
-                    max_age=max_age,
-                    acr=acr,
-                    certificate=certificate,
-                )
+                claims = check()
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 self._keys.ask_again()
-                claims = self._check(
-                    token,
-                    audience,
-                    required_scopes,
-                    max_age=max_age,
-                    acr=acr,
-                    certificate=certificate,
-                )
+                claims = check()
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -241,28 +231,23 @@ class Verifier:
         certificate: Certificate = no_certificate,
     ) -> Claims:
         """Do as `verify`; if the server must be asked for a key, the event loop goes on."""
+        check = partial(
+            self._judge.judge,
+            token,
+            audience,
+            required_scopes,
+            max_age=max_age,
+            acr=acr,
+            certificate=certificate,
+        )
         try:
             try:
-                claims = self._check(
-                    token,
-                    audience,
-                    required_scopes,
-                    max_age=max_age,
-                    acr=acr,
-                    certificate=certificate,
-                )
+                claims = check()
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 await asyncio.to_thread(self._keys.ask_again)
-                claims = self._check(
-                    token,
-                    audience,
-                    required_scopes,
-                    max_age=max_age,
-                    acr=acr,
-                    certificate=certificate,
-                )
+                claims = check()
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -277,39 +262,6 @@ class Verifier:
         revision, staleness = self.revision, self.staleness
         claims = self.verify(token, audience, required_scopes)
         return Verdict(claims, revision, staleness, staleness > self._max_staleness)
-
-    def _check(
-        self,
-        token: str,
-        audience: str | None,
-        required_scopes: Collection[str],
-        *,
-        max_age: timedelta | None,
-        acr: str,
-        certificate: Certificate,
-    ) -> Claims:
-        # The order matters: what is read after the look at the clock is at least as new.
-        now = since_boot()
-        if now - self._feed.heard_at > self._max_staleness_seconds:
-            self._consider_staleness()
-        ring = self._keys.ring
-        claims = self._cache.read(token, keys=ring)
-        wall = time.time()
-        steady = self._booted_at + now  # a step of the wall's clock only puts it forward
-        now = max(wall, steady)
-        self._tokens.judge(claims, audience=audience or self._audience, now=now)
-        self._feed.index.judge(claims)
-        if claims.certificate:
-            require_certificate(claims, certificate())
-        if max_age is not None or acr:
-            require_authentication(claims, max_age=max_age, acr=acr, now=now)
-        if required_scopes and not set(claims.scopes).issuperset(required_scopes):
-            raise InsufficientScope
-        return claims
-
-    def _consider_staleness(self) -> None:
-        if self._is_strict or self._feed.heard_at == -inf:
-            raise StaleRevocations("nothing was heard of revocations for too long")
 
     def _is_key_revoked(self, key_id: str) -> bool:
         return self._feed.index.is_key_revoked(key_id)

@@ -6,7 +6,8 @@ from authsvc.domain.calls import Call
 from authsvc.domain.events import Event, EventSink, EventType
 from authsvc.domain.fence import FenceKeeper
 from authsvc.domain.identifiers import KeyId
-from authsvc.domain.keys import Keys, KeyStanding
+from authsvc.domain.key_standing import KeyStanding
+from authsvc.domain.keys import Keys
 from authsvc.domain.revocation import Revoker
 
 

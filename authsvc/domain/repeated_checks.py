@@ -7,7 +7,8 @@ judged each time.
 from collections.abc import Callable
 
 from authsvc.domain.calls import Call
-from authsvc.domain.token_checking import KnownToken, Requirements, Verdict
+from authsvc.domain.requirements import Requirements
+from authsvc.domain.token_checking import KnownToken, Verdict
 from authsvc.domain.verification import Verification
 from authsvc.verify.recent import Recent
 

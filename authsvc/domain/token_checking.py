@@ -3,21 +3,22 @@
 While this worker holds a read lease it knows by itself what was revoked; else it asks Redis.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from authsvc.domain.clock import Clock
-from authsvc.domain.identifiers import AccountId, SessionId, TokenId
 from authsvc.domain.keys import Keys
 from authsvc.domain.replica import RevocationReplica
-from authsvc.domain.revocation import RevocationMarks, TokenMarks, TokenNames
+from authsvc.domain.requirements import NOTHING_MORE, Requirements
+from authsvc.domain.revocation import RevocationMarks, TokenMarks
+from authsvc.domain.token_marks import defect_by, names_of
 from authsvc.errors import InsufficientScope, RevisionNotReached, TokenDefect, TokenInactive
 from authsvc.verify.assurance import require_authentication
 from authsvc.verify.binding import require_certificate
 from authsvc.verify.cache import TokenCache
-from authsvc.verify.claims import Actor, Claims
+from authsvc.verify.claims import Claims
 from authsvc.verify.keyring import KeyRing
 from authsvc.verify.verifier import TokenVerifier
 
@@ -29,28 +30,6 @@ _REVOKED = frozenset(
         TokenDefect.DELEGATION,
     )
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirements:
-    """What a token must meet beside being active."""
-
-    audience: str = ""
-    """Whom it must be for; empty for the default audience."""
-    scopes: Sequence[str] = ()
-    """All of these."""
-    min_revision: int = 0
-    """The revision of the revocations that it must at least be checked against."""
-    max_age: timedelta | None = None
-    """How long ago its subject may have proved who it is; None for any time."""
-    acr: str = ""
-    """How surely it must have; empty for any way."""
-    certificate: bytes = b""
-    """SHA-256 of the certificate that came with it, which a bound token needs; empty for none."""
-
-
-NOTHING_MORE = Requirements()
-"""An active token for the default audience."""
 
 
 class Verdict(NamedTuple):
@@ -242,12 +221,13 @@ class TokenChecker:
         while True:
             ring = self._keys.ring
             tokens = [self._read_or_refuse(token, audience) for token in access_tokens]
-            names = [_names(token) for token in tokens if isinstance(token, Claims)]
+            names = [names_of(token) if isinstance(token, Claims) else () for token in tokens]
             marks = iter(self._marks.check([name for each in names for name in each]))
             if self._keys.ring is ring:  # else a key may have been revoked: the fence has told
                 break
         verdicts = [
-            _judge(token, marks) if isinstance(token, Claims) else token for token in tokens
+            _judge(token, list(islice(marks, len(each))))
+            for token, each in zip(tokens, names, strict=True)
         ]
         if any(isinstance(v, TokenInactive) and v.defect in _REVOKED for v in verdicts):
             self._wait_until_everywhere(self._head())
@@ -290,49 +270,11 @@ def _with_its_key(
     return read(access_token)
 
 
-def _names(claims: Claims) -> list[TokenNames]:
-    """Give what a token can be revoked by: its own names, then those of what it came from."""
-    session_id, account_id = SessionId(claims.session_id), AccountId(claims.subject)
-    token_ids = [claims.token_id]
-    actors: tuple[Actor, ...] = ()
-    if claims.delegation is not None:
-        token_ids.extend(claims.delegation.token_ids)
-        actors = claims.delegation.actors
-    own = [
-        TokenNames(token_id=TokenId(token_id), session_id=session_id, account_id=account_id)
-        for token_id in token_ids
-    ]
-    # No token of an actor is among what it acts by, and no token bears the name of a session.
-    return own + [
-        TokenNames(
-            token_id=TokenId(actor.session_id),
-            session_id=SessionId(actor.session_id),
-            account_id=AccountId(actor.subject),
-        )
-        for actor in actors
-    ]
-
-
-def _judge(claims: Claims, marks: Iterator[TokenMarks]) -> Verdict | TokenInactive:
-    """Judge a token by the marks of all its names, in their order."""
-    own = next(marks)
-    defect = _defect(own, claims.epoch)
-    if claims.delegation is not None:
-        epochs = [claims.epoch] * len(claims.delegation.token_ids)
-        epochs += [actor.epoch for actor in claims.delegation.actors]
-        # Each is looked at, whatever the one before: the marks of the next token come after.
-        found = [_defect(next(marks), epoch) for epoch in epochs]
-        if any(found):
-            defect = defect or TokenDefect.DELEGATION
-    return TokenInactive(defect) if defect else Verdict(claims, own.revision)
-
-
-def _defect(marks: TokenMarks, epoch: int) -> TokenDefect | None:
-    if marks.token_revoked:
-        return TokenDefect.TOKEN_REVOKED
-    if marks.session_revoked:
-        return TokenDefect.SESSION_REVOKED
-    return TokenDefect.EPOCH if epoch < marks.epoch else None
+def _judge(token: Claims | TokenInactive, marks: Sequence[TokenMarks]) -> Verdict | TokenInactive:
+    if isinstance(token, TokenInactive):
+        return token
+    defect = defect_by(marks, token)
+    return TokenInactive(defect) if defect else Verdict(token, marks[0].revision)
 
 
 def _require_scopes(claims: Claims, required_scopes: Iterable[str]) -> None:

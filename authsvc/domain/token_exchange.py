@@ -13,13 +13,14 @@ from authsvc.domain.calling_service import CallingService
 from authsvc.domain.calls import Call
 from authsvc.domain.clock import Clock
 from authsvc.domain.events import EventSink, EventType
+from authsvc.domain.requirements import Requirements
 from authsvc.domain.service_tokens import (
     certificate_to_bind,
     check_service_scopes,
     proven_service,
     session_of,
 )
-from authsvc.domain.token_checking import Requirements, TokenChecker
+from authsvc.domain.token_checking import TokenChecker
 from authsvc.domain.tokens import AccessToken, ExchangedGrant, TokenIssuer
 from authsvc.errors import (
     FieldViolation,

@@ -10,16 +10,11 @@ from authsvc.domain.grants import Grants
 from authsvc.domain.identifiers import TokenId
 from authsvc.domain.keys import Keys
 from authsvc.domain.refresh_tokens import PREFIX
+from authsvc.domain.requirements import NOTHING_MORE, Requirements
 from authsvc.domain.revocation import Revoker
 from authsvc.domain.session_directory import WRITE
 from authsvc.domain.sessions import Session
-from authsvc.domain.token_checking import (
-    NOTHING_MORE,
-    KnownToken,
-    Requirements,
-    TokenChecker,
-    Verdict,
-)
+from authsvc.domain.token_checking import KnownToken, TokenChecker, Verdict
 from authsvc.errors import InsufficientScope, TokenDefect, TokenInactive
 from authsvc.verify.claims import Claims
 

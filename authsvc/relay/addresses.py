@@ -116,6 +116,13 @@ class SinkAddress:
     password: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def authorities(self) -> list[str]:
+        """Each host and port as a URL has them, IPv6 addresses in brackets (RFC 3986, 3.2)."""
+        return [
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts
+        ]
+
 
 def parse_sinks(text: str) -> tuple[SinkAddress, ...]:
     """Read `NAME=URL`, with spaces or lines between.

@@ -220,8 +220,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         telemetry.correlation_id.set("")
         metadata = read_metadata(context, most_bytes=self._max_metadata_bytes)
         trace = self._tracing.current(metadata)
-        if trace is not None:
-            telemetry.trace_id.set(trace.trace_id)
+        telemetry.trace_id.set(trace.trace_id if trace else "")
         correlation_id = metadata.get(CORRELATION_ID)
         if correlation_id is None or not _CORRELATION_ID_FORM.fullmatch(correlation_id):
             # It only tells calls apart, so it needs no system call.

@@ -27,7 +27,7 @@ from authsvc.domain.api_keys import ApiKey
 from authsvc.domain.events import KeptEvent
 from authsvc.domain.factors import Factor, FactorType
 from authsvc.domain.grants import Tokens
-from authsvc.domain.keys import KeyStanding, KeyState
+from authsvc.domain.key_standing import KeyStanding, KeyState
 from authsvc.domain.revocation import Revocation
 from authsvc.domain.second_factor import MfaChallenge
 from authsvc.domain.service_accounts import ServiceAccount, ServiceAccountState

@@ -8,8 +8,8 @@ from authn.v1.token_service_pb2_grpc import TokenServiceServicer
 
 from authsvc.domain.keys import Keys
 from authsvc.domain.repeated_checks import RepeatedChecks
+from authsvc.domain.requirements import Requirements
 from authsvc.domain.service_tokens import ServiceTokens
-from authsvc.domain.token_checking import Requirements
 from authsvc.domain.token_exchange import Exchange, TokenExchange
 from authsvc.domain.verification import Verification
 from authsvc.errors import AuthError, TokenDefect

@@ -47,3 +47,13 @@ def require_authentication(
     is_old = max_age is not None and now - claims.authenticated_at > max_age.total_seconds()
     if is_old or not reaches(claims.acr, acr):
         raise InsufficientUserAuthentication(max_age=max_age, acr=acr)
+
+
+def step_up(error: InsufficientUserAuthentication) -> str:
+    """Give the `WWW-Authenticate` that says which authentication is wanted (RFC 9470, 3)."""
+    challenge = 'Bearer error="insufficient_user_authentication"'
+    if error.acr:
+        challenge += f', acr_values="{error.acr}"'
+    if error.max_age is not None:
+        challenge += f', max_age="{error.max_age.total_seconds():.0f}"'
+    return challenge

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.domain.keys import KeyPolicy, Keys, KeyState, standings
+from authsvc.domain.key_standing import KeyState, standings
+from authsvc.domain.keys import KeyPolicy, Keys
 from authsvc.domain.signing_keys import SigningKey, generate_key
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.engine import connect

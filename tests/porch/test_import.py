@@ -87,7 +87,7 @@ def test_the_page_on_imports_runs(service: Service, tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", _PAGE, flags=re.DOTALL)
     script = "\n".join(blocks[:3]).replace("authsvc ", f"{sys.executable} -m authsvc.cli ")
     done = subprocess.run(
-        ["bash", "-ec", script],
+        ["/bin/sh", "-ec", script],
         cwd=tmp_path,
         env=clean_environment(AUTHSVC_SERVER=service.address),
         capture_output=True,

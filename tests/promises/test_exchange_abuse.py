@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,9 +25,11 @@ from authn.v1.token_service_pb2 import (
     TokenDefect,
     VerifyTokenRequest,
 )
+from sqlalchemy import text
 
 from authsvc.client import Verifier
 from authsvc.errors import TokenInactive
+from authsvc.stores.sql.engine import connect
 from authsvc.verify.claims import MAX_ACTORS
 from authsvc.verify.jws import MAX_TOKEN_BYTES
 from tests.callers import Caller, make_caller, service_token
@@ -41,8 +44,9 @@ from tests.promises.exchanging import (
 )
 from tests.service import PASSWORD, Service, bearer, running
 from tests.stores.hot.servers import Server, valkey
-from tests.transport.calls import outcome
+from tests.transport.calls import outcome, refused
 from tests.transport.test_assertions import assertion
+from tests.transport.test_verify import SENDABLE
 from tests.verify.minting import JWKS
 
 PATIENCE = timedelta(seconds=20)
@@ -50,6 +54,12 @@ PATIENCE = timedelta(seconds=20)
 
 @pytest.fixture(name="redis", scope="module")
 def _redis() -> Iterator[Server]:
+    with valkey() as server:
+        yield server
+
+
+@pytest.fixture(name="short_lived")
+def _short_lived() -> Iterator[Server]:
     with valkey() as server:
         yield server
 
@@ -255,3 +265,46 @@ def test_p_int_3_the_new_token_names_all_that_it_comes_from(service: Service) ->
     assert new["lineage_keys"] == [jwt.get_unverified_header(old)["kid"]]
     assert new["act"].keys() == {"sub", "epoch", "sid"}
     assert EXCHANGE not in new["scope"]
+
+
+@pytest.mark.parametrize("name", SENDABLE)
+def test_p_tok_1_to_5_a_hostile_token_is_exchanged_for_nothing(own: Service, name: str) -> None:
+    by = passing_on(own)
+    assert outcome(lambda: exchange(own, by, SENDABLE[name])) == "TOKEN_INACTIVE"
+
+
+@pytest.mark.parametrize("size", [0, 1, 8192, 8193, 1_000_000])
+def test_p_tok_4_a_token_of_any_size_is_judged_or_refused_unread(own: Service, size: int) -> None:
+    by = passing_on(own)
+    assert outcome(lambda: exchange(own, by, "A" * size)) in {
+        "TOKEN_INACTIVE",
+        "RESOURCE_EXHAUSTED",  # of the limit on messages
+    }
+
+
+def test_p_flt_1_without_lease_and_redis_nothing_is_exchanged(
+    tmp_path: Path, short_lived: Server
+) -> None:
+    with running(data=tmp_path, redis_url=short_lived.url) as service:
+        by, old = passing_on(service), person(service)
+        assert outcome(lambda: exchange(service, by, old)) == "OK"
+        short_lived.kill()
+        time.sleep(service.app.config.read_lease.total_seconds() + 0.1)
+
+        refusal = refused(lambda: exchange(service, by, old))
+
+    assert (refusal.code.name, refusal.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+
+
+def test_p_flt_1_an_exchange_whose_event_can_not_be_kept_gives_no_token(
+    tmp_path: Path, short_lived: Server
+) -> None:
+    with running(data=tmp_path, redis_url=short_lived.url) as service:
+        by, old = passing_on(service), person(service)
+        assert outcome(lambda: exchange(service, by, old)) == "OK"
+        with connect(service.app.config.sql_url()).begin() as connection:
+            connection.execute(text("DROP TABLE events"))
+
+        refusal = refused(lambda: exchange(service, by, old))
+
+    assert (refusal.code.name, refusal.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")

@@ -102,6 +102,25 @@ def events_of(service: Service, account_id: str) -> list[Event]:
     return list(service.event.ListEvents(ListEventsRequest(filter=wanted)).events)
 
 
+def test_p_obs_1_a_call_without_a_trace_takes_none_from_the_call_before_it(
+    service: Service,
+) -> None:
+    """Threads are used again, and whatever one of them knows must not be told of the next call."""
+    username = service.register().account.username
+    request = LoginRequest(identifier=username, password=PASSWORD)
+    traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    for _ in range(10):
+        service.auth.Login(request, metadata=(("traceparent", traceparent),))
+
+    with logged() as log:
+        for _ in range(30):
+            service.auth.Login(request)
+
+    lines = log.events("login")
+    assert len(lines) == 30
+    assert not any("trace_id" in line for line in lines)
+
+
 def test_p_obs_1_without_tracing_events_and_lines_still_name_the_callers_trace(
     service: Service,
 ) -> None:

@@ -90,7 +90,7 @@ def _settings(address: SinkAddress) -> dict[str, Any]:
         "client.id": "authsvc",
         # It would write lines of its own to standard error; the relay says once what is wrong.
         "log_level": 0,
-        "bootstrap.servers": ",".join(f"{_bracketed(h)}:{port}" for h, port in address.hosts),
+        "bootstrap.servers": ",".join(address.authorities),
         "enable.idempotence": True,
         "linger.ms": 2,
         # Longer than the relay waits: it is the one that gives up.
@@ -114,7 +114,3 @@ def _settings(address: SinkAddress) -> dict[str, Any]:
 def _words(error: KafkaError) -> str:
     """Give the name of an error; its text may hold addresses."""
     return str(error.name())
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -89,7 +89,7 @@ class NatsSink:
         has_token = bool(address.username) and not address.password
         await asyncio.wait_for(
             self._client.connect(
-                [f"{scheme}://{_bracketed(host)}:{port}" for host, port in address.hosts],
+                [f"{scheme}://{authority}" for authority in address.authorities],
                 name="authsvc",
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -183,7 +183,3 @@ class _Loop(asyncio.SelectorEventLoop):
 def open_sink(address: SinkAddress) -> NatsSink:
     """Connect."""
     return NatsSink(address)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

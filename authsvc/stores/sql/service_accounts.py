@@ -15,7 +15,6 @@ from authsvc.domain.revocation import Revocation
 from authsvc.domain.service_accounts import (
     ServiceAccount,
     ServiceAccountChange,
-    ServiceAccountState,
 )
 from authsvc.errors import (
     ApiKeyNotFound,
@@ -27,6 +26,11 @@ from authsvc.stores.sql.api_key_rows import api_key_from, api_key_values
 from authsvc.stores.sql.journal import append_within
 from authsvc.stores.sql.outbox import Outbox, Report
 from authsvc.stores.sql.schema import api_keys, certificate_names, service_accounts
+from authsvc.stores.sql.service_account_rows import (
+    changed_values,
+    service_account_from,
+    service_account_values,
+)
 from authsvc.stores.sql.transactions import read, write
 from authsvc.verify.revocations import RevocationKind
 
@@ -43,7 +47,9 @@ class SqlServiceAccountStore:
 
         def work(connection: Connection, report: Report) -> None:
             try:
-                connection.execute(insert(service_accounts).values(_values(service_account)))
+                connection.execute(
+                    insert(service_accounts).values(service_account_values(service_account))
+                )
             except IntegrityError:
                 raise ServiceNameTaken from None
             _add_names(connection, service_account.name, service_account.certificate_names)
@@ -77,7 +83,7 @@ class SqlServiceAccountStore:
         with read(self._engine) as connection:
             rows = connection.execute(query).all()
             names = _names_of(connection, [row.name for row in rows])
-        return [_service_account(row, names.get(row.name, ())) for row in rows]
+        return [service_account_from(row, names.get(row.name, ())) for row in rows]
 
     def change(
         self,
@@ -96,7 +102,7 @@ class SqlServiceAccountStore:
         ) -> tuple[ServiceAccount, Revocation | None]:
             row = _lock(connection, name)
             report(event_of(row.service_account_id))
-            values = _changed_values(change) | {"update_time": now}
+            values = changed_values(change) | {"update_time": now}
             if end_tokens is not None:
                 values["epoch"] = row.epoch + 1
             connection.execute(update(service_accounts).where(this).values(values))
@@ -106,7 +112,7 @@ class SqlServiceAccountStore:
                 )
                 _add_names(connection, name, change.certificate_names)
             changed = connection.execute(select(service_accounts).where(this)).one()
-            account = _service_account(changed, _names_of(connection, [name]).get(name, ()))
+            account = service_account_from(changed, _names_of(connection, [name]).get(name, ()))
             if end_tokens is None:
                 return account, None
             return account, _end_tokens(connection, changed, account.epoch, end_tokens, now)
@@ -189,7 +195,7 @@ class SqlServiceAccountStore:
             names = _names_of(connection, [key.service_account])
         if owner is None:
             return None
-        return _service_account(owner, names.get(owner.name, ())), api_key_from(key)
+        return service_account_from(owner, names.get(owner.name, ())), api_key_from(key)
 
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
         """Write down when keys were last used; a time never goes back."""
@@ -214,7 +220,7 @@ class SqlServiceAccountStore:
             row = connection.execute(query).first()
             if row is None:
                 return None
-            return _service_account(row, _names_of(connection, [row.name]).get(row.name, ()))
+            return service_account_from(row, _names_of(connection, [row.name]).get(row.name, ()))
 
 
 def _lock(connection: Connection, name: str) -> Row[Any]:
@@ -264,48 +270,3 @@ def _names_of(
     for service_account, name in connection.execute(query):
         names[service_account] = (*names.get(service_account, ()), name.decode())
     return names
-
-
-def _values(account: ServiceAccount) -> dict[str, Any]:
-    return {
-        "name": account.name,
-        "service_account_id": account.service_account_id,
-        "scopes": account.scopes,
-        "methods": account.methods,
-        "audiences": account.audiences,
-        "own_audiences": account.own_audiences,
-        "public_keys": account.public_keys,
-        "disabled": account.state is ServiceAccountState.DISABLED,
-        "epoch": account.epoch,
-        "create_time": account.create_time,
-        "update_time": account.update_time,
-    }
-
-
-def _changed_values(change: ServiceAccountChange) -> dict[str, Any]:
-    named = {
-        "scopes": change.scopes,
-        "methods": change.methods,
-        "audiences": change.audiences,
-        "own_audiences": change.own_audiences,
-        "public_keys": change.public_keys,
-        "disabled": None if change.state is None else change.state is ServiceAccountState.DISABLED,
-    }
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def _service_account(row: Row[Any], names: tuple[str, ...]) -> ServiceAccount:
-    return ServiceAccount(
-        service_account_id=row.service_account_id,
-        name=row.name,
-        scopes=tuple(row.scopes),
-        methods=tuple(row.methods),
-        audiences=tuple(row.audiences),
-        own_audiences=tuple(row.own_audiences),
-        certificate_names=names,
-        public_keys=tuple(row.public_keys),
-        state=ServiceAccountState.DISABLED if row.disabled else ServiceAccountState.ACTIVE,
-        epoch=row.epoch,
-        create_time=row.create_time,
-        update_time=row.update_time,
-    )

@@ -19,6 +19,7 @@ from authsvc.errors import (
 )
 from authsvc.transport.ext_authz.messages import CheckResponse, DeniedHttpResponse, header
 from authsvc.transport.status import SPECS
+from authsvc.verify.assurance import step_up
 
 TOLD = (
     TokenRequired,
@@ -60,25 +61,16 @@ def _http(error: AuthError, scopes: Sequence[str]) -> tuple[int, str, str]:
     if isinstance(error, RetryableError):
         return 503, "retry-after", str(ceil(error.retry_after.total_seconds()))
     status, challenge = _challenge(error, scopes)
-    return status, "www-authenticate", f"Bearer {challenge}"
+    return status, "www-authenticate", challenge
 
 
 def _challenge(error: AuthError, scopes: Sequence[str]) -> tuple[int, str]:
     if isinstance(error, TokenRequired):
-        return 401, 'realm="authsvc"'  # no error: the client has done nothing wrong yet
+        return 401, 'Bearer realm="authsvc"'  # no error: the client has done nothing wrong yet
     if isinstance(error, InvalidRequest):
-        return 400, 'error="invalid_request"'
+        return 400, 'Bearer error="invalid_request"'
     if isinstance(error, InsufficientScope):
-        return 403, f'error="insufficient_scope", scope="{" ".join(scopes)}"'
+        return 403, f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
     if isinstance(error, InsufficientUserAuthentication):
-        return 401, _step_up(error)
-    return 401, 'error="invalid_token"'
-
-
-def _step_up(error: InsufficientUserAuthentication) -> str:
-    wanted = ['error="insufficient_user_authentication"']
-    if error.acr:
-        wanted.append(f'acr_values="{error.acr}"')
-    if error.max_age is not None:
-        wanted.append(f'max_age="{error.max_age.total_seconds():.0f}"')
-    return ", ".join(wanted)
+        return 401, step_up(error)
+    return 401, 'Bearer error="invalid_token"'

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from authsvc.domain.token_checking import NOTHING_MORE, Requirements
+from authsvc.domain.requirements import NOTHING_MORE, Requirements
 from authsvc.errors import FieldViolation, InvalidRequest
 from authsvc.verify.assurance import AAL1, AAL2
 
