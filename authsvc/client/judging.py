@@ -59,12 +59,11 @@ class Judge:
         self._goes_on_stale = goes_on_stale
         self._booted_at = time.time() - since_boot()
 
-    def judge(
+    def judge(  # noqa: PLR0917 - arguments by name take a tenth of a check
         self,
         token: str,
         audience: str | None,
         required_scopes: Collection[str],
-        *,
         max_age: timedelta | None,
         acr: str,
         certificate: Certificate,

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from functools import partial
 from math import inf
 from types import TracebackType
 from typing import Self
@@ -197,23 +196,15 @@ class Verifier:
             StoreUnavailable: It names a key that is not known, and the server can't be asked.
 
         """
-        check = partial(
-            self._judge.judge,
-            token,
-            audience,
-            required_scopes,
-            max_age=max_age,
-            acr=acr,
-            certificate=certificate,
-        )
+        judge = self._judge.judge
         try:
             try:
-                claims = check()
+                claims = judge(token, audience, required_scopes, max_age, acr, certificate)
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 self._keys.ask_again()
-                claims = check()
+                claims = judge(token, audience, required_scopes, max_age, acr, certificate)
         except AuthError as error:
             self._observer.refused(error)
             raise
@@ -231,23 +222,15 @@ class Verifier:
         certificate: Certificate = no_certificate,
     ) -> Claims:
         """Do as `verify`; if the server must be asked for a key, the event loop goes on."""
-        check = partial(
-            self._judge.judge,
-            token,
-            audience,
-            required_scopes,
-            max_age=max_age,
-            acr=acr,
-            certificate=certificate,
-        )
+        judge = self._judge.judge
         try:
             try:
-                claims = check()
+                claims = judge(token, audience, required_scopes, max_age, acr, certificate)
             except TokenInactive as error:
                 if error.defect is not TokenDefect.UNKNOWN_KEY:
                     raise
                 await asyncio.to_thread(self._keys.ask_again)
-                claims = check()
+                claims = judge(token, audience, required_scopes, max_age, acr, certificate)
         except AuthError as error:
             self._observer.refused(error)
             raise

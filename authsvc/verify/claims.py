@@ -14,8 +14,8 @@ from authsvc.verify.jws import decode_base64url
 _SUBJECT_PREFIXES = ("acc_", "svc_")
 """People and services have names that never collide (P-TOK-8)."""
 
-_UNENFORCED = frozenset({"nbf"})
-"""Claims that narrow a token in ways not checked here; to ignore one would be to widen it."""
+_NARROWING = frozenset({"nbf", "cnf", "act", "lineage", "lineage_keys"})
+"""Claims that few tokens have, and that narrow one; to ignore one would be to widen the token."""
 
 MAX_ACTORS = 4
 """How often a token may be passed on."""
@@ -77,7 +77,7 @@ class Claims(NamedTuple):
     amr: tuple[str, ...]
     acr: str
     epoch: int
-    actor: str
+    actor: str = ""
     """The `sub` of `act` (RFC 8693, 4.1): who acts for the subject; empty if it acts itself."""
     delegation: Delegation | None = None
     """Of an exchanged token; None if the subject acts itself."""
@@ -93,8 +93,6 @@ def read_claims(payload: Mapping[str, Any]) -> Claims:
             there that narrows the token in a way that is not checked here.
 
     """
-    if not _UNENFORCED.isdisjoint(payload):
-        raise TokenInactive(TokenDefect.CLAIMS)
     try:
         names, numbers = _take_names(payload), _take_numbers(payload)
     except KeyError:
@@ -110,8 +108,7 @@ def read_claims(payload: Mapping[str, Any]) -> Claims:
     if not subject.startswith(_SUBJECT_PREFIXES) or subject in _SUBJECT_PREFIXES:
         raise TokenInactive(TokenDefect.CLAIMS)
     issued_at, expires_at, authenticated_at, epoch = numbers
-    delegation = _delegation(payload)
-    return Claims(
+    claims = Claims(
         issuer,
         subject,
         session_id,
@@ -126,9 +123,19 @@ def read_claims(payload: Mapping[str, Any]) -> Claims:
         _strings(payload, "amr"),
         _text(payload, "acr"),
         epoch,
-        "" if delegation is None else delegation.actors[0].subject,
-        delegation,
-        _certificate(payload),
+    )
+    return claims if _NARROWING.isdisjoint(payload) else _narrowed(claims, payload)
+
+
+def _narrowed(claims: Claims, payload: Mapping[str, Any]) -> Claims:
+    """Complete the claims by those that narrow a token; what is not checked here is refused."""
+    if "nbf" in payload:
+        raise TokenInactive(TokenDefect.CLAIMS)
+    delegation = _delegation(payload)
+    return claims._replace(
+        actor="" if delegation is None else delegation.actors[0].subject,
+        delegation=delegation,
+        certificate=_certificate(payload),
     )
 
 

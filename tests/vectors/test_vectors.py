@@ -14,7 +14,7 @@ from authn.v1.token_pb2 import JsonWebKey
 from authn.v1.token_service_pb2 import WatchRevocationsResponse
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from authsvc.client import Verifier
+from authsvc.client import Verifier, judging
 from authsvc.client import feed as feed_module
 from authsvc.client import verifier as verifier_module
 from authsvc.errors import InsufficientScope, StaleRevocations, TokenInactive
@@ -35,8 +35,9 @@ class _Clocks:
         self.silence = 0.0
         self.now = 0.0
         wall = SimpleNamespace(time=lambda: self.now, monotonic=time.monotonic)
-        patch.setattr(verifier_module, "time", wall)
-        patch.setattr(verifier_module, "since_boot", lambda: _BOOT + self.silence)
+        patch.setattr(judging, "time", wall)
+        for module in (verifier_module, judging):
+            patch.setattr(module, "since_boot", lambda: _BOOT + self.silence)
         patch.setattr(feed_module, "since_boot", lambda: _BOOT)
 
 
