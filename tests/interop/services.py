@@ -1,7 +1,6 @@
 """A running example service, and what callers of it see."""
 
 import re
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 import grpc
 
 from tests.interop.languages import Language, started
+from tests.servers.processes import free_port
 
 _METHOD = "/orders.v1.OrderService/ListOrders"
 _CALL_SECONDS = 5.0
@@ -83,5 +83,4 @@ def orders(language: Language, example: Path, address: str, **variables: str) ->
 
 def free_address() -> str:
     """Give a loopback address that nothing listened on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"

@@ -1,6 +1,7 @@
 """Servers as processes that can be killed, frozen and started again, and die with the tests."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 import psutil
 
 _PATIENCE = 90.0
+_NOT_HANDED_OUT = (10_000, 32_768)
+"""The ports that neither Linux nor RFC 6335 gives to whoever asks for any."""
 
 # Not a preexec_fn: that runs Python between fork and exec, which the threads of gRPC make hang.
 _LAUNCH = """
@@ -71,9 +74,18 @@ class Program:
 
 
 def free_port() -> int:
-    """Give a port of loopback that nothing listened on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Give a port of loopback that nothing listened on just now.
+
+    It lies below those that the system hands out, so that until a slow server takes it no client's
+    connection and no other test's listener can.
+    """
+    while True:
+        port = random.randrange(*_NOT_HANDED_OUT)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
 
 
 def answers(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -144,7 +145,8 @@ def test_p_dur_2_a_drain_does_not_wait_for_streams(tmp_path: Path, redis: Server
 
 @pytest.mark.slow
 def test_two_thousand_streams_cost_few_threads(tmp_path: Path, redis: Server) -> None:
-    settings = {"max_concurrent_streams": 100}
+    # The client, on the same cores, must not make the worker late for its lease.
+    settings = {"max_concurrent_streams": 100, "read_lease": timedelta(seconds=20)}
     with ExitStack() as stack:
         service = stack.enter_context(running(data=tmp_path, redis_url=redis.url, **settings))
         options = (("grpc.use_local_subchannel_pool", 1),)
