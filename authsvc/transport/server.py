@@ -1,7 +1,6 @@
 """The gRPC server: its services, its limits (P-API-1), and how it begins and ends."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -36,6 +35,7 @@ from authsvc.transport.event_service import EventService
 from authsvc.transport.ext_authz.messages import SERVICE as EXT_AUTHZ
 from authsvc.transport.ext_authz.service import AuthorizationService, add_authorization_to_server
 from authsvc.transport.factor_service import FactorService
+from authsvc.transport.handler_threads import HandlerThreads
 from authsvc.transport.health import Health
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.key_service import KeyService
@@ -165,7 +165,7 @@ def build_server(
 def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transport) -> grpc.Server:
     native_threads = CONCURRENCY + REQUEST_STREAMS
     threads = native_threads if transport == "native" else _GRPCIO_THREADS
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
+    executor = HandlerThreads(threads)
     options = limits.channel_options()
     if transport == "native":
         return native.new_server(executor, interceptors=[interceptor], options=options)
