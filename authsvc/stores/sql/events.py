@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 
 from authsvc.domain.events import (
     Event,
@@ -22,6 +22,11 @@ from authsvc.stores.sql.schema import events, events_head
 from authsvc.stores.sql.transactions import read, write
 
 _BATCH = 500
+
+# Built once: nearly every change of anything appends an event.
+_HEAD = select(events_head).with_for_update()
+_INSERT = insert(events)
+_MOVE_HEAD = update(events_head).values(sequence=bindparam("last"), link=bindparam("last_link"))
 
 
 class SqlEventStore:
@@ -39,14 +44,14 @@ class SqlEventStore:
         """Keep events as part of a transaction; do it last, it locks the head of all events."""
         if not new:
             return
-        head = connection.execute(select(events_head).with_for_update()).one()
+        head = connection.execute(_HEAD).one()
         last = EventMark(head.sequence, head.link)
         kept = []
         for event in new:
             kept.append(self._chain.append(last, event, now=now))
             last = EventMark(kept[-1].sequence, kept[-1].link)
-        connection.execute(insert(events), [_values(each) for each in kept])
-        connection.execute(update(events_head).values(sequence=last.sequence, link=last.link))
+        connection.execute(_INSERT, [_values(each) for each in kept])
+        connection.execute(_MOVE_HEAD, {"last": last.sequence, "last_link": last.link})
 
     def after(self, sequence: int, *, limit: int) -> Sequence[KeptEvent]:
         """Give the events after a place, in order."""
@@ -90,7 +95,7 @@ class SqlEventStore:
 
 def _purge(connection: Connection, older_than: datetime, up_to: int | None) -> int:
     """Forget a batch; what is kept MUST stay without gaps, even after a step of the clock."""
-    head = connection.execute(select(events_head).with_for_update()).one()
+    head = connection.execute(_HEAD).one()
     rows = connection.execute(
         select(events.c.sequence, events.c.create_time, events.c.link)
         .where(events.c.sequence > head.base_sequence)
