@@ -17,7 +17,7 @@ from authsvc.domain.tracing import Span, untraced
 from authsvc.metrics import Metrics
 from authsvc.own_secrets import own_secret
 from authsvc.recording import Recording
-from authsvc.store_faults import SCHEMA_FAULT, breach_list_faults, pepper_faults
+from authsvc.store_faults import breach_list_faults, pepper_faults, schema_faults
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.redis.fence import RedisFence
 from authsvc.stores.redis.marks import RedisRevocationMarks
@@ -26,7 +26,6 @@ from authsvc.stores.sql.accounts import SqlAccountStore
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.journal import SqlRevocationJournal
 from authsvc.stores.sql.keys import SqlKeyStore
-from authsvc.stores.sql.migrate import is_current
 from authsvc.stores.sql.outbox import Outbox
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer
@@ -76,15 +75,15 @@ def lay(config: Config, clock: Clock) -> Foundation:
 
     Raises:
         StoreUnavailable: SQL does not answer.
-        ConfigurationError: The schema is not up to date, the secrets in SQL were sealed under
-            another master key, a pepper is not the one of stored hashes, or the list of
+        ConfigurationError: The schema does not serve this program, the secrets in SQL were sealed
+            under another master key, a pepper is not the one of stored hashes, or the list of
             breached passwords can't be read.
 
     """
     metrics = Metrics(path.rpartition("/")[2] for path in access_to_methods())
     engine = connect(config.sql_url())
-    if not is_current(engine):
-        raise ConfigurationError(SCHEMA_FAULT)
+    if faults := list(schema_faults(engine)):
+        raise ConfigurationError(*faults)
     _check_password_settings(config, SqlPeppers(engine))
     sealer = Sealer(decode_master_key(policies.required(config.master_key)))
     settings = SqlSettings(engine, sealer)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from sqlalchemy import Engine
+
 from authsvc import policies
 from authsvc.config import Config
 from authsvc.configuration_values import decode_master_key
@@ -12,11 +14,15 @@ from authsvc.stores.redis.configuration import verify_configuration
 from authsvc.stores.redis.connection import RedisConnection
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.keys import kept_keys
-from authsvc.stores.sql.migrate import is_current
+from authsvc.stores.sql.migrate import SchemaStanding, schema_standing
 from authsvc.stores.sql.peppers import SqlPeppers
 from authsvc.stores.sql.sealing import Sealer, WrongMasterKey
 
-SCHEMA_FAULT = "The SQL schema is not up to date. Run `authsvc migrate`."
+_BEHIND = "The SQL schema is not there or not up to date. Run `authsvc migrate`."
+_AHEAD = (
+    "The SQL schema is of a later version of authsvc, and no longer serves this one. Run that "
+    "version, or restore the backup from before its migration."
+)
 
 
 def store_faults(config: Config) -> Iterator[str]:
@@ -28,13 +34,13 @@ def store_faults(config: Config) -> Iterator[str]:
 
 def _sql_faults(config: Config) -> Iterator[str]:
     if config.database_url is None and not (config.data / "authsvc.db").exists():
-        yield SCHEMA_FAULT
+        yield _BEHIND
         return
     engine = connect(config.sql_url())
     try:
-        if not is_current(engine):
-            yield SCHEMA_FAULT
-        elif config.master_key is not None:
+        faults = list(schema_faults(engine))
+        yield from faults
+        if not faults and config.master_key is not None:
             sealer = Sealer(decode_master_key(config.master_key.get_secret_value()))
             kept_keys(engine, sealer)
             yield from pepper_faults(SqlPeppers(engine), policies.peppers(config))
@@ -56,6 +62,20 @@ def _redis_faults(config: Config) -> Iterator[str]:
         yield f"AUTHSVC_REDIS_URL: Redis does not answer ({error})."
     finally:
         redis.close()
+
+
+def schema_faults(engine: Engine) -> Iterator[str]:
+    """Say what keeps this program from working with the schema.
+
+    Raises:
+        StoreUnavailable: SQL does not answer.
+
+    """
+    match schema_standing(engine):
+        case SchemaStanding.BEHIND:
+            yield _BEHIND
+        case SchemaStanding.AHEAD:
+            yield _AHEAD
 
 
 def breach_list_faults(config: Config) -> Iterator[str]:

@@ -28,8 +28,8 @@ def opened(data: "Path | None") -> Iterator[tuple["Config", "Engine"]]:
     """Give the configuration and its database; what is wrong with either ends the command."""
     from authsvc.config import ConfigurationError, load  # noqa: PLC0415
     from authsvc.errors import StoreUnavailable  # noqa: PLC0415
+    from authsvc.store_faults import schema_faults  # noqa: PLC0415
     from authsvc.stores.sql.engine import connect  # noqa: PLC0415
-    from authsvc.stores.sql.migrate import is_current  # noqa: PLC0415
 
     try:
         config = load(data=data)
@@ -37,8 +37,8 @@ def opened(data: "Path | None") -> Iterator[tuple["Config", "Engine"]]:
     except ConfigurationError as error:
         fail(*error.faults)
     try:
-        if not is_current(engine):
-            fail("The SQL schema is not there or out of date. Run: authsvc migrate")
+        if faults := list(schema_faults(engine)):
+            fail(*faults)
         yield config, engine
     except ConfigurationError as error:
         fail(*error.faults)

@@ -54,22 +54,25 @@ def migrate_schema(config: "Config") -> bool:
     """Bring the SQL schema up to date; say whether there was anything to do.
 
     Raises:
-        ConfigurationError: The database doesn't answer.
+        ConfigurationError: The database doesn't answer, or its schema is ahead of this program.
 
     """
     from authsvc.config import ConfigurationError  # noqa: PLC0415
     from authsvc.errors import StoreUnavailable  # noqa: PLC0415
+    from authsvc.store_faults import schema_faults  # noqa: PLC0415
     from authsvc.stores.sql.engine import connect  # noqa: PLC0415
-    from authsvc.stores.sql.migrate import is_current, upgrade  # noqa: PLC0415
+    from authsvc.stores.sql.migrate import SchemaStanding, schema_standing, upgrade  # noqa: PLC0415
 
     engine = connect(config.sql_url())
     try:
-        if is_current(engine):
-            return False
-        upgrade(engine)
+        if schema_standing(engine) is SchemaStanding.BEHIND:
+            upgrade(engine)
+            return True
+        if faults := list(schema_faults(engine)):
+            raise ConfigurationError(*faults)
     except StoreUnavailable as error:
         message = f"AUTHSVC_DATABASE_URL: the database does not answer ({error})."
         raise ConfigurationError(message) from None
     finally:
         engine.dispose()
-    return True
+    return False

@@ -65,5 +65,5 @@ def _work(tasks: _Tasks, idle: _Idle) -> None:
 def _run(behaviour: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     try:
         behaviour(*args, **kwargs)
-    except BaseException:  # the thread is needed for others
+    except BaseException:  # noqa: BLE001 - the thread is needed for others
         _log.exception("task failed")

@@ -170,5 +170,7 @@ def _new_server(interceptor: CallInterceptor, limits: Limits, transport: Transpo
     if transport == "native":
         return native.new_server(executor, interceptors=[interceptor], options=options)
     return grpc.server(
-        executor, interceptors=[interceptor], options=[*options, *limits.age_options()]
+        executor,  # type: ignore[arg-type]  # which asks for one class of executors, and takes any
+        interceptors=[interceptor],
+        options=[*options, *limits.age_options()],
     )

@@ -13,7 +13,7 @@ from authsvc.domain.accounts import Account, AccountState, EndTokens
 from authsvc.domain.identifiers import new_account_id
 from authsvc.stores.sql.engine import connect
 from authsvc.stores.sql.migrate import upgrade
-from authsvc.stores.sql.schema import events_head, journal_head, metadata
+from authsvc.stores.sql.schema import events_head, journal_head, metadata, schema_compatibility
 from authsvc.stores.sql.sealing import Sealer
 from authsvc.stores.sql.transactions import write
 from tests.servers.sql import Server, ServerMissing, mariadb_server, postgres_server
@@ -69,7 +69,7 @@ def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def _empty(engine: Engine) -> None:
     def work(connection: Connection) -> None:
         for table in reversed(metadata.sorted_tables):
-            if table not in (journal_head, events_head):
+            if table not in (journal_head, events_head, schema_compatibility):
                 connection.execute(delete(table))
         connection.execute(update(journal_head).values(revision=0))
         beginning = {"sequence": 0, "link": bytes(32), "base_sequence": 0, "base_link": bytes(32)}

@@ -50,7 +50,7 @@ def _fields(revocation: Revocation) -> tuple[str | int, ...]:
 
 
 def _revocation(fields: Sequence[Any]) -> Revocation:
-    revision, kind, subject, epoch, reason, created, remember = fields[1::2]
+    revision, kind, subject, epoch, reason, created, remember, *_ = fields[1::2]  # P-DUR-3
     return Revocation(
         revision=int(revision),
         kind=RevocationKind(kind.decode()),

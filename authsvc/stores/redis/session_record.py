@@ -184,7 +184,8 @@ def _deflate(texts: tuple[object, ...]) -> bytes:
 
 def _inflate(packed: bytes) -> tuple[str, list[str], list[str], list[str], str, str, str]:
     inflater = zlib.decompressobj(-15, zdict=_DICTIONARY)
-    audience, scopes, roles, amr, device_id, ip_address, user_agent = json.loads(
+    # A later version may have more to say, while an upgrade is rolled out or back (P-DUR-3).
+    audience, scopes, roles, amr, device_id, ip_address, user_agent, *_ = json.loads(
         inflater.decompress(packed) + inflater.flush()
     )
     return audience, scopes, roles, amr, device_id, ip_address, user_agent

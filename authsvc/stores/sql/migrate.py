@@ -1,5 +1,9 @@
 """Brings the schema to the version that this program expects.
 
+A program also works with the schema of a later one, as long as that says so: while an upgrade is
+rolled out, or back, two versions share one database (P-DUR-3). A migration therefore only adds what
+the statements of before can leave out; one that does more MUST say so in `schema_compatibility`.
+
 Only `upgrade` imports Alembic, which takes most of a second; a start with a current schema does
 without.
 """
@@ -7,14 +11,16 @@ without.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import Enum, auto
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
 from authsvc.errors import StoreUnavailable
 from authsvc.stores.sql.engine import connect
+from authsvc.stores.sql.schema import schema_compatibility
 from authsvc.stores.sql.transactions import read, write
 
-HEAD = "0012"
+HEAD = "0013"
 """The latest revision in `migrations/`; a test compares the two."""
 
 _MIGRATION_TIME = timedelta(minutes=10)
@@ -23,19 +29,32 @@ _LOCK = 0x61757468737663
 _VERSIONS = table("alembic_version", column("version_num"))
 
 
-def is_current(engine: Engine) -> bool:
-    """Say whether the schema is the one that this program expects.
+class SchemaStanding(Enum):
+    """How the schema of a database stands to this program."""
+
+    BEHIND = auto()
+    """It is not there, or must be brought up to date."""
+    FITTING = auto()
+    """It is the one of this program, or a later one that serves it."""
+    AHEAD = auto()
+    """It is one of a later program, and does not serve this one."""
+
+
+def schema_standing(engine: Engine) -> SchemaStanding:
+    """Say how the schema stands to this program.
 
     Raises:
         StoreUnavailable: The database does not answer.
 
     """
     with read(engine) as connection:
-        return _is_current(connection)
+        return _standing(connection)
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the latest revision. Of several processes one does it, the others wait.
+    """Bring a schema that is behind to the latest revision; any other is left as it is.
+
+    Of several processes one does it, the others wait.
 
     Raises:
         StoreUnavailable: The database does not answer, or refuses.
@@ -55,7 +74,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415 - slow to import
 
     with _alone(connection):
-        if _is_current(connection):
+        if _standing(connection) is not SchemaStanding.BEHIND:
             return
         config = Config()
         config.set_main_option("script_location", _SCRIPTS)
@@ -63,10 +82,16 @@ def _upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
 
 
-def _is_current(connection: Connection) -> bool:
+def _standing(connection: Connection) -> SchemaStanding:
     if not inspect(connection).has_table(_VERSIONS.name):
-        return False
-    return connection.scalars(select(_VERSIONS.c.version_num)).all() == [HEAD]
+        return SchemaStanding.BEHIND
+    version = connection.scalars(select(_VERSIONS.c.version_num)).one_or_none()
+    if version == HEAD:
+        return SchemaStanding.FITTING
+    if version is None or version < HEAD:
+        return SchemaStanding.BEHIND
+    oldest = connection.scalars(select(schema_compatibility.c.oldest)).one()
+    return SchemaStanding.FITTING if oldest <= HEAD else SchemaStanding.AHEAD
 
 
 @contextmanager

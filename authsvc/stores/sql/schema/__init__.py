@@ -8,6 +8,7 @@ rules and padding are. Lists are JSON in text, because nobody searches in them.
 
 from authsvc.stores.sql.schema.accounts import accounts, hash_kinds
 from authsvc.stores.sql.schema.columns import metadata
+from authsvc.stores.sql.schema.compatibility import schema_compatibility
 from authsvc.stores.sql.schema.credentials import (
     devices,
     factors,
@@ -42,6 +43,7 @@ __all__ = [
     "recovery_codes",
     "relay_cursors",
     "revocations",
+    "schema_compatibility",
     "service_accounts",
     "settings",
     "signing_keys",
