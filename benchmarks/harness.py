@@ -84,7 +84,7 @@ def program(
             os.sched_setaffinity(0, {core})
 
     inherited = {n: v for n, v in os.environ.items() if not n.startswith(("AUTHSVC_", "PROMETH"))}
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -92,16 +92,15 @@ def program(
         text=True,
         env={**inherited, **variables},
         preexec_fn=prepare,  # noqa: PLW1509 - sets two flags
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
+    ) as process:
         try:
-            process.wait(timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""The server that ours is measured against: the same grpcio, threads and options.
+"""The server that ours is measured against: the same grpcio and options.
 
 Its Refresh runs one small script in Redis and answers with as many bytes as ours; its
-GetPasswordPolicy does nothing. It has two forms: *bare*, with nothing around the calls and redis-py
-as it comes, and *layered*, with our interceptor around each call and our connection to Redis.
+GetPasswordPolicy does nothing. It has two forms: *bare*, with nothing around the calls, and threads
+and redis-py as they come; and *layered*, with our interceptor around each call, our threads and our
+connection to Redis.
 """
 
-import hashlib
 import signal
 import sys
 from collections.abc import Callable
@@ -31,6 +31,7 @@ from authsvc.stores.redis.connection import Call, RedisConnection, Script
 from authsvc.supervisor import import_heavy_modules
 from authsvc.transport.access import access_rules
 from authsvc.transport.callers import Callers
+from authsvc.transport.handler_threads import HandlerThreads
 from authsvc.transport.interceptors import CallInterceptor
 from authsvc.transport.server import CONCURRENCY, SERVICES
 from authsvc.transport.streams import Streams
@@ -39,7 +40,7 @@ from authsvc.verify.claims import Claims
 
 BARE, LAYERED = "bare", "layered"
 
-_SCRIPT = """
+_SOURCE = b"""
 if redis.call('GET', KEYS[1]) then return -1 end
 local record = redis.call('GET', KEYS[2])
 if not record then record = ARGV[1] end
@@ -57,21 +58,15 @@ _RunScript = Callable[[bytes], object]
 """Runs the script on the record of this key."""
 
 
-class _YardstickScript(Script):
-    def __init__(self) -> None:
-        self.source = _SCRIPT.encode()
-        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
-
-
 def _through_redis_py(redis_url: str) -> _RunScript:
     pool = BlockingConnectionPool.from_url(redis_url, max_connections=64, protocol=2)
-    redis, script = Redis(connection_pool=pool), _YardstickScript()
+    redis, script = Redis(connection_pool=pool), Script("yardstick", _SOURCE)
     redis.script_load(script.source)
     return lambda key: redis.evalsha(script.sha, 2, _FENCE, key, *_ARGUMENTS)
 
 
 def _through_our_connection(redis_url: str) -> _RunScript:
-    redis, script = RedisConnection(redis_url), _YardstickScript()
+    redis, script = RedisConnection(redis_url), Script("yardstick", _SOURCE)
     return lambda key: redis.run_unfenced([Call(script, (_FENCE, key), _ARGUMENTS)])
 
 
@@ -147,7 +142,7 @@ def main() -> None:
     run_script = _through_our_connection if layered else _through_redis_py
     limits = policies.limits(config)
     server = grpc.server(
-        ThreadPoolExecutor(CONCURRENCY),
+        HandlerThreads(CONCURRENCY) if layered else ThreadPoolExecutor(CONCURRENCY),  # type: ignore[arg-type]
         interceptors=[_interceptor(config)] if layered else [],
         options=[*limits.channel_options(), *limits.age_options()],
     )

@@ -29,13 +29,14 @@ _Connection = Any
 
 
 class Script:
-    """A Lua script of this package, called by its SHA-1 as EVALSHA wants it."""
+    """A Lua script, called by its SHA-1 as EVALSHA wants it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, source: bytes | None = None) -> None:
+        """Take the script of this package that has a name, or call what is given so."""
         self.label = f"redis {name}"
         """How a span of it is called."""
         file = resources.files("authsvc.stores.redis") / "scripts" / f"{name}.lua"
-        self.source = file.read_bytes()
+        self.source = source or file.read_bytes()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
 
