@@ -67,9 +67,12 @@ def main() -> int:
         for result in group.measure(options):
             print(report.table([result]), flush=True)
             results.append(result)
-    results.sort(key=lambda result: _place(result.id))
-    report.write(_RESULTS, results, report.environment(**_servers()))
-    print(f"\n{report.table(results)}")
+    environment = report.environment(**_servers())
+    measured = {result.id for result in results}
+    kept = report.earlier(_RESULTS, environment) if arguments.only else ()
+    lines = [*results, *(result for result in kept if result.id not in measured)]
+    report.write(_RESULTS, sorted(lines, key=lambda line: _place(line.id)), environment)
+    print(f"\n{report.table(sorted(results, key=lambda line: _place(line.id)))}")
     return 1 if any(result.passed is False for result in results) else 0
 
 

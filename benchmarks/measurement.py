@@ -17,6 +17,12 @@ class Bound:
         """Say whether a value keeps the bound."""
         return value >= self.limit if self.kind == "at least" else value <= self.limit
 
+    @classmethod
+    def parse(cls, text: str) -> "Bound":
+        """Read what `str` writes."""
+        sign, limit = text.split()
+        return cls("at least" if sign == "≥" else "at most", float(limit))
+
     def __str__(self) -> str:
         sign = "≥" if self.kind == "at least" else "≤"
         return f"{sign} {self.limit:g}"

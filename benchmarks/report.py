@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from benchmarks.measurement import Result
+from benchmarks.measurement import Bound, Result
 
 mpl.use("Agg")  # there may be no display
 
@@ -48,6 +48,23 @@ def _entry(result: Result) -> dict[str, Any]:
         "yardstick": result.yardstick,
         "samples": [_rounded(sample) for sample in result.samples],
     }
+
+
+def earlier(directory: Path, environment: dict[str, Any]) -> Sequence[Result]:
+    """Read the results that a directory holds, if they come from the same environment."""
+    try:
+        found = json.loads((directory / "latest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    if found["environment"] != environment:
+        return ()
+    return [_result(entry) for entry in found["results"]]
+
+
+def _result(entry: dict[str, Any]) -> Result:
+    given = {name: value for name, value in entry.items() if name not in ("must", "pass")}
+    must = None if entry["must"] is None else Bound.parse(entry["must"])
+    return Result(**given | {"samples": tuple(entry["samples"]), "must": must})
 
 
 def _rounded(value: float) -> float:

@@ -105,3 +105,13 @@ def test_runs_alternate_and_each_side_goes_first_as_often() -> None:
     assert pairs == [Pair(9.0, 10.0)] * 2
     assert ratios(pairs) == (0.9, 0.9)
     assert calls == ["ours", "theirs", "ours", "theirs", "theirs", "ours"]
+
+
+def test_what_was_written_is_read_again_in_the_same_environment_only(tmp_path: Path) -> None:
+    here = report.environment(valkey="9.1.2")
+    assert report.earlier(tmp_path, here) == ()
+    report.write(tmp_path, _RESULTS, here)
+
+    read = report.earlier(tmp_path, here)
+    assert report.document(read, here) == report.document(_RESULTS, here)
+    assert report.earlier(tmp_path, report.environment(valkey="8.0.0")) == ()
