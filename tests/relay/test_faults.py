@@ -22,8 +22,9 @@ from tests.servers.redis_streams import RedisStreams
 
 pytestmark = pytest.mark.slow
 
-_HEALS_WITHIN = 20.0
-"""Seconds: the longest rest of the relay, and what a broker takes to be itself again."""
+_HEALS_WITHIN = 60.0
+"""Seconds: some rests of the relay, and what a broker that shares two cores with all else takes to
+be itself again; right after its start it may not greet in the three seconds that a sink waits."""
 
 _DURABLE = ["redis_streams", "nats", "rabbitmq", "kafka"]
 
