@@ -35,9 +35,9 @@ class TokenCache:
             # A thread with the ring of before starts one of its own: rings never share entries.
             known = Recent(self._capacity)
             self._known = keys, known
-        if len(token) > MAX_TOKEN_BYTES:  # not even hashed
+        if len(token) > MAX_TOKEN_BYTES or not token.isascii():  # not even hashed
             raise TokenInactive(TokenDefect.MALFORMED)
-        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        digest = hashlib.sha256(token.encode()).digest()
         found = known.find(digest)
         if found is None:
             found = self._verifier.read(token, keys=keys)

@@ -67,20 +67,21 @@ def parse(token: str, *, types: frozenset[str] = ACCESS_TOKEN_TYPES) -> CompactJ
     """
     if len(token) > MAX_TOKEN_BYTES or not token.isascii():
         raise TokenInactive(TokenDefect.MALFORMED)
-    parts = token.encode().split(b".", 3)
-    if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - header, payload, signature
+    signing_input, _, last = token.encode().rpartition(b".")
+    first, _, middle = signing_input.partition(b".")  # another dot in the middle is no base64url
+    if not (first and middle and last):
         raise TokenInactive(TokenDefect.MALFORMED)
     try:
-        header = _read_header(parts[0])
-        payload = _decode_object(parts[1])
-        signature = decode_base64url(parts[2])
+        header = _read_header(first)
+        payload = _decode_object(middle)
+        signature = decode_base64url(last)
     except ValueError:
         raise TokenInactive(TokenDefect.MALFORMED) from None
     if header is None:
         raise TokenInactive(TokenDefect.HEADER)
     if header.type not in types:
         raise TokenInactive(TokenDefect.TYPE)
-    return CompactJws(header, payload, signature, parts[0] + b"." + parts[1])
+    return CompactJws(header, payload, signature, signing_input)
 
 
 def decode_base64url(text: bytes) -> bytes:

@@ -60,7 +60,8 @@ class VerificationKey:
     """The `kid`: the RFC 7638 thumbprint."""
     algorithm: str
     """`EdDSA`, `ES256` or `RS256`."""
-    _check: _Check = field(repr=False, compare=False)
+    verify: _Check = field(repr=False, compare=False)
+    """Tells whether a signature (first) is the one of a signing input. Never raises."""
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, str]) -> "VerificationKey":
@@ -81,10 +82,6 @@ class VerificationKey:
         if _member(jwk, "kid") != thumbprint(jwk):
             _refuse("kid is not the thumbprint of the key")
         return cls(jwk["kid"], jwk["alg"], _CHECKS[kind](jwk))
-
-    def verify(self, signature: bytes, signing_input: bytes) -> bool:
-        """Tell whether the signature is the one of the signing input. Never raises."""
-        return self._check(signature, signing_input)
 
 
 class KeyRing:
