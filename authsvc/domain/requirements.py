@@ -1,13 +1,12 @@
 """What may be asked of an access token."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirements:
-    """What a token must meet beside being active."""
+class Requirements(NamedTuple):
+    """What a token must meet beside being active: a tuple, since most checks make one."""
 
     audience: str = ""
     """Whom it must be for; empty for the default audience."""

@@ -4,7 +4,6 @@ While this worker holds a read lease it knows by itself what was revoked; else i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -41,8 +40,7 @@ class Verdict(NamedTuple):
     """The keys by which it was found authentic, from this worker's memory; else None."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownToken:
+class KnownToken(NamedTuple):
     """A token that was active when it was checked from memory, and what it had to meet."""
 
     claims: Claims

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -59,7 +59,7 @@ def _read(extensions: frozenset[tuple[str, str]]) -> Route:
 
 
 def _asking(route: Route, **more: Any) -> Route:
-    return route._replace(requirements=replace(route.requirements, **more))
+    return route._replace(requirements=route.requirements._replace(**more))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Authorization: between Envoy's messages and `domain/verification.py`."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,7 +39,7 @@ class AuthorizationService:
         requirements, forward_authorization = route_of(attributes.context_extensions)
         certificate = certificate_shown(attributes.source)
         if certificate:
-            requirements = replace(requirements, certificate=certificate)
+            requirements = requirements._replace(certificate=certificate)
         try:
             verdict = self._verification.verify(current_call(), bearer_token(http), requirements)
         except TOLD as error:
