@@ -106,7 +106,7 @@ class TokenChecker:
         """
         audience, min_revision = requirements.audience, requirements.min_revision
         if self._replica.lease.holds():  # first: what is looked up after it is no older
-            verdict = self._verify_from_memory(access_token, audience)
+            verdict = self._verify_from_memory(access_token, audience, self._now())
             if min_revision > verdict.revision:
                 raise RevisionNotReached
         else:
@@ -130,7 +130,7 @@ class TokenChecker:
         requirements = known.requirements
         if known.ring is not ring or requirements.min_revision > revision:
             return None
-        self._judge_from_memory(known.claims, requirements.audience)
+        self._judge_from_memory(known.claims, requirements.audience, self._now())
         self._hold_against(known.claims, requirements)
         return Verdict(known.claims, revision, ring)
 
@@ -145,7 +145,8 @@ class TokenChecker:
         """
         if self._replica.lease.holds():
             revision = self._replica.revision
-            verdicts = [self._verdict_from_memory(token, audience) for token in access_tokens]
+            now = self._now()  # once: the answer is true of a moment of the call
+            verdicts = [self._verdict_from_memory(token, audience, now) for token in access_tokens]
         else:
             verdicts = self._verify_from_marks(access_tokens, audience)
             revision = max((v.revision for v in verdicts if isinstance(v, Verdict)), default=0)
@@ -182,14 +183,14 @@ class TokenChecker:
             raise RevisionNotReached
         return min_revision
 
-    def _verify_from_memory(self, access_token: str, audience: str) -> Verdict:
+    def _verify_from_memory(self, access_token: str, audience: str, now: float) -> Verdict:
         ring, revision = self._keys.ring, self._replica.revision
         claims = self._read_authentic(access_token)
-        self._judge_from_memory(claims, audience)
+        self._judge_from_memory(claims, audience, now)
         return Verdict(claims, revision, ring)
 
-    def _judge_from_memory(self, claims: Claims, audience: str) -> None:
-        self._judge_but_for_revocation(claims, audience)
+    def _judge_from_memory(self, claims: Claims, audience: str, now: float) -> None:
+        self._verifier.judge(claims, audience=self.audience(audience), now=now)
         try:
             self._replica.judge(claims)
         except TokenInactive:
@@ -201,14 +202,15 @@ class TokenChecker:
         require_certificate(claims, requirements.certificate)
         max_age, acr = requirements.max_age, requirements.acr
         if max_age is not None or acr:
-            now = self._clock().timestamp()
-            require_authentication(claims, max_age=max_age, acr=acr, now=now)
+            require_authentication(claims, max_age=max_age, acr=acr, now=self._now())
         if requirements.scopes:
             _require_scopes(claims, requirements.scopes)
 
-    def _verdict_from_memory(self, access_token: str, audience: str) -> Verdict | TokenInactive:
+    def _verdict_from_memory(
+        self, access_token: str, audience: str, now: float
+    ) -> Verdict | TokenInactive:
         try:
-            return self._verify_from_memory(access_token, audience)
+            return self._verify_from_memory(access_token, audience, now)
         except TokenInactive as refusal:
             return refusal
 
@@ -240,13 +242,11 @@ class TokenChecker:
     def _read(self, access_token: str, audience: str) -> Claims:
         """Give what a token says that is good but for revocation."""
         claims = self._read_authentic(access_token)
-        self._judge_but_for_revocation(claims, audience)
+        self._verifier.judge(claims, audience=self.audience(audience), now=self._now())
         return claims
 
-    def _judge_but_for_revocation(self, claims: Claims, audience: str) -> None:
-        self._verifier.judge(
-            claims, audience=self.audience(audience), now=self._clock().timestamp()
-        )
+    def _now(self) -> float:
+        return self._clock().timestamp()
 
     def _read_authentic(self, access_token: str) -> Claims:
         return _with_its_key(self._read_genuine, access_token, look=self._keys.look_for_unknown_key)
