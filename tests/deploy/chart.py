@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.deploy.tools import need
+from tests.missing import need
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "authsvc"
 MESH, EVERYTHING = (CHART / "ci" / f"{name}-values.yaml" for name in ("mesh", "everything"))

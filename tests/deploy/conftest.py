@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.deploy.tools import give_up
+from tests.missing import give_up
 from tools.container import Engine, EngineMissing, build, find_engine
 
 

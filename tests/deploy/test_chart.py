@@ -13,8 +13,8 @@ import pytest
 from authsvc.config import PREFIX, SECRET_FIELDS, Config, variable_name
 from authsvc.configuration_faults import faults
 from tests.deploy.chart import CHART, EVERYTHING, MESH, TLS, helm, objects_of, only, pods_of, render
-from tests.deploy.tools import need
 from tests.e2e.pasting import ROOT, blocks
+from tests.missing import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chart")]
 

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from authsvc.config import PREFIX, SECRET_FIELDS, Config, variable_name
 from benchmarks.harness import free_address
-from tests.deploy.tools import need
+from tests.missing import need
 from tests.porch.processes import clean_environment, eventually
 from tests.servers.sql import postgres
 from tools.container import Engine, container, run_once

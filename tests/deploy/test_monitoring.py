@@ -13,7 +13,7 @@ import yaml
 from authsvc.domain.events import EventType
 from authsvc.metrics import Metrics
 from authsvc.transport.server import SERVICES
-from tests.deploy.tools import need
+from tests.missing import need
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 _NAME = re.compile(r"\bauthsvc_\w+")

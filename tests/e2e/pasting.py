@@ -1,8 +1,6 @@
 """Starts the service as a reader of a page does, and pastes the page's lines."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.missing import need
 from tests.porch.processes import clean_environment, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -24,14 +21,6 @@ _NOT_RUN = "<!-- not run: "
 _FENCES = re.DOTALL | re.MULTILINE
 _MARK = "====="
 """What parts the outputs of pasted blocks."""
-
-
-def need(program: str, how: str = "") -> None:
-    """Skip the test where a program is missing, and fail it in CI."""
-    if shutil.which(program):
-        return
-    reason = f"{program} is not on PATH: {how or f'apt-get install {program}'}"
-    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 def need_grpcurl() -> None:

@@ -12,7 +12,8 @@ from grpc_health.v1 import health_pb2
 
 from authsvc.transport.server import access_to_methods
 from tests.e2e.browser import SETTINGS, before_answers, browsing
-from tests.e2e.pasting import ROOT, blocks, need, need_grpcurl, paste_apart, text_of, up
+from tests.e2e.pasting import ROOT, blocks, need_grpcurl, paste_apart, text_of, up
+from tests.missing import need
 
 PAGE = "docs/cookbook.md"
 WATCHING = "-max-time"

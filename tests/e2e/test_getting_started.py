@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.pasting import blocks, need, need_grpcurl, paste, up
+from tests.e2e.pasting import blocks, need_grpcurl, paste, up
+from tests.missing import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
 

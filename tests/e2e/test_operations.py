@@ -17,7 +17,8 @@ from authn.v1.token_pb2 import TokenSet
 from authn.v1.token_service_pb2 import VerifyTokenRequest
 from authn.v1.token_service_pb2_grpc import TokenServiceStub
 
-from tests.e2e.pasting import blocks, need, up
+from tests.e2e.pasting import blocks, up
+from tests.missing import need
 from tests.porch.processes import clean_environment
 from tests.servers.sql import postgres, postgres_programs
 from tests.stores.hot.servers import redis7

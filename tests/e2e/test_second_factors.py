@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import SETTINGS, before_answers, browsing
-from tests.e2e.pasting import lines, need, need_grpcurl, paste, up
+from tests.e2e.pasting import lines, need_grpcurl, paste, up
+from tests.missing import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
 

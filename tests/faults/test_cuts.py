@@ -24,7 +24,7 @@ from tests.faults.outage import (
     verify,
 )
 from tests.faults.proxy import Proxy, proxy
-from tests.servers.sql import ServerMissing, postgres_server
+from tests.servers.sql import postgres_server
 from tests.service import PASSWORD, Service, bearer, reason, running
 from tests.stores.hot.servers import valkey
 
@@ -45,14 +45,11 @@ def _redis() -> Iterator[Proxy]:
 @pytest.fixture(name="postgres")
 def _postgres() -> Iterator[tuple[Proxy, str]]:
     """A proxy in front of a PostgreSQL, and the URL of the database through it."""
-    try:
-        with postgres_server() as server:
-            url = make_url(server.url)
-            with proxy(Path(str(url.query["host"])) / ".s.PGSQL.5432") as between:
-                through = url.set(host="127.0.0.1", port=between.port, query={"sslmode": "disable"})
-                yield between, through.render_as_string(hide_password=False)
-    except ServerMissing as missing:
-        pytest.skip(str(missing))
+    with postgres_server() as server:
+        url = make_url(server.url)
+        with proxy(Path(str(url.query["host"])) / ".s.PGSQL.5432") as between:
+            through = url.set(host="127.0.0.1", port=between.port, query={"sslmode": "disable"})
+            yield between, through.render_as_string(hide_password=False)
 
 
 def _url(between: Proxy) -> str:

@@ -19,7 +19,7 @@ from tests.faults.outage import (
     verify,
 )
 from tests.servers.sql import Server as SqlServer
-from tests.servers.sql import ServerMissing, postgres_server
+from tests.servers.sql import postgres_server
 from tests.service import Service, running
 from tests.stores.hot.servers import Server, valkey
 
@@ -41,11 +41,8 @@ def _redis() -> Iterator[Server]:
 
 @pytest.fixture(name="postgres")
 def _postgres() -> Iterator[SqlServer]:
-    try:
-        with postgres_server() as server:
-            yield server
-    except ServerMissing as missing:
-        pytest.skip(str(missing))
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.process_tree import AUTHSVC, tree
 from tests.porch.processes import clean_environment
-from tests.servers.sql import ServerMissing, mariadb, postgres
+from tests.servers.sql import mariadb, postgres
 from tests.stores.hot.servers import Server, redis7, valkey
 
 pytestmark = pytest.mark.slow
@@ -27,10 +27,7 @@ Start = tuple[
 def _urls(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     start_sql, start_redis = request.param
     with ExitStack() as stack:
-        try:
-            database_url = stack.enter_context(start_sql())
-        except ServerMissing as missing:
-            pytest.skip(str(missing))
+        database_url = stack.enter_context(start_sql())
         redis_url = stack.enter_context(start_redis()).url
         yield {"AUTHSVC_DATABASE_URL": database_url, "AUTHSVC_REDIS_URL": redis_url}
 

@@ -27,7 +27,7 @@ import authsvc
 from authsvc.stores.sql.migrate import HEAD
 from tests.faults.process_tree import AUTHSVC, tree
 from tests.porch.processes import clean_environment
-from tests.servers.sql import ServerMissing, postgres
+from tests.servers.sql import postgres
 from tests.service import PASSWORD
 from tests.stores.hot.servers import redis7, valkey
 
@@ -125,15 +125,12 @@ def _instance(home: Path, **environment: str) -> Iterator[_Instance]:
 @pytest.fixture(name="stores", params=["SQLite and Valkey", "PostgreSQL and Redis 7"])
 def _stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
-        try:
-            if request.param == "SQLite and Valkey":
-                database_url = f"sqlite:///{tmp_path}/authsvc.db"
-                redis = stack.enter_context(valkey())
-            else:
-                database_url = stack.enter_context(postgres())
-                redis = stack.enter_context(redis7())
-        except ServerMissing as missing:
-            pytest.skip(str(missing))
+        if request.param == "SQLite and Valkey":
+            database_url = f"sqlite:///{tmp_path}/authsvc.db"
+            redis = stack.enter_context(valkey())
+        else:
+            database_url = stack.enter_context(postgres())
+            redis = stack.enter_context(redis7())
         yield {
             "AUTHSVC_DATABASE_URL": database_url,
             "AUTHSVC_REDIS_URL": redis.url,

@@ -1,14 +1,13 @@
 """The lines of docs/envoy.md do what the page says, pasted as they are."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.pasting import lines, need_grpcurl, paste, up
+from tests.missing import need
 from tests.proxy.envoy import AUTHSVC, BACKEND, ROOT, envoy, example, port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
@@ -17,9 +16,7 @@ PAGE = "docs/envoy.md"
 
 
 def need_curl() -> None:
-    if shutil.which("curl") is None:
-        reason = "curl is not on PATH"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    need("curl", "apt-get install curl")
 
 
 def there(blocks: list[str], url: str) -> list[str]:

@@ -1,21 +1,10 @@
 """What the tests of the relay ask of every broker."""
 
-import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NoReturn
-
-import pytest
 
 from tests.servers.processes import Program
-
-
-def missing(what: str) -> NoReturn:
-    """Skip a test that needs what the machine has not; in CI it has to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} must be installed in CI")
-    pytest.skip(f"there is no {what}")
 
 
 class Broker(ABC):

@@ -13,7 +13,8 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.servers.brokers import Broker, missing
+from tests.missing import give_up
+from tests.servers.brokers import Broker
 from tests.servers.processes import Program, answers, free_port, home
 
 _POM = Path(__file__).parent / "kafka" / "pom.xml"
@@ -154,18 +155,18 @@ def _java(*arguments: str) -> None:
 
 
 def _command() -> list[str]:
-    java = shutil.which("java") or missing("java")
+    java = shutil.which("java") or give_up("there is no java")
     return [java, "-cp", _class_path(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 
 
 @functools.cache
 def _class_path() -> str:
-    maven = shutil.which("mvn") or missing("mvn")
+    maven = shutil.which("mvn") or give_up("there is no mvn")
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as file:
         goal = ["dependency:build-classpath", f"-Dmdep.outputFile={file.name}"]
         done = subprocess.run(
             [maven, "-q", "-B", "-f", str(_POM), *goal], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            missing(f"Apache Kafka, or Maven can't fetch it: {done.stdout[-500:]}")
+            give_up(f"there is no Apache Kafka, or Maven can't fetch it: {done.stdout[-500:]}")
         return file.read()

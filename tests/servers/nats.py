@@ -13,7 +13,8 @@ import nats
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
-from tests.servers.brokers import Broker, missing
+from tests.missing import give_up
+from tests.servers.brokers import Broker
 from tests.servers.processes import Program, answers, free_port, home
 
 STREAM = {"name": "EVENTS", "subjects": ["events.authsvc"], "discard": "new"}
@@ -26,7 +27,13 @@ class Nats(Broker):
         self.port = free_port()
         self._tls = ssl.create_default_context(cafile=ca) if ca else None
         binary = shutil.which("nats-server", path=str(Path(sys.executable).parent))
-        command = [binary or missing("nats-server"), "-a", "127.0.0.1", "-p", str(self.port)]
+        command = [
+            binary or give_up("there is no nats-server"),
+            "-a",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
         self.program = Program(
             [*command, "-js", "-sd", str(directory), *options], log=directory / "log"
         )

@@ -10,7 +10,8 @@ from typing import Any
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.servers.brokers import Broker, missing
+from tests.missing import give_up
+from tests.servers.brokers import Broker
 from tests.servers.processes import Program, answers, free_port, home
 
 # Debian's own script would change the user.
@@ -31,7 +32,7 @@ class RabbitMq(Broker):
     def __init__(self, directory: Path, settings: str = "") -> None:
         self.port, self._epmd_port, distribution = free_port(), free_port(), free_port()
         if not _SCRIPT.exists():
-            missing("rabbitmq-server")
+            give_up("there is no rabbitmq-server")
         config = directory / "rabbitmq.conf"
         config.write_text(_SETTINGS.format(port=self.port, more=settings), encoding="utf-8")
         # The names of its nodes are kept by a daemon, which it would start, and leave behind.

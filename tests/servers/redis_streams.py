@@ -8,7 +8,8 @@ from pathlib import Path
 from redis import Redis
 
 from authsvc.embedded import find_server
-from tests.servers.brokers import Broker, missing
+from tests.missing import give_up
+from tests.servers.brokers import Broker
 from tests.servers.processes import Program, free_port, home
 
 
@@ -51,7 +52,7 @@ def valkey_streams() -> Iterator[RedisStreams]:
 @contextmanager
 def redis_streams(*more: str) -> Iterator[RedisStreams]:
     """Run the `redis-server` on the PATH, with more options if there are."""
-    yield from _running(shutil.which("redis-server") or missing("redis-server"), *more)
+    yield from _running(shutil.which("redis-server") or give_up("there is no redis-server"), *more)
 
 
 def _running(binary: str, *more: str) -> Iterator[RedisStreams]:
