@@ -65,9 +65,9 @@ def migrate_schema(config: "Config") -> bool:
 
     engine = connect(config.sql_url())
     try:
-        if schema_standing(engine) is SchemaStanding.BEHIND:
+        is_behind = schema_standing(engine) is SchemaStanding.BEHIND
+        if is_behind:
             upgrade(engine)
-            return True
         if faults := list(schema_faults(engine)):
             raise ConfigurationError(*faults)
     except StoreUnavailable as error:
@@ -75,4 +75,4 @@ def migrate_schema(config: "Config") -> bool:
         raise ConfigurationError(message) from None
     finally:
         engine.dispose()
-    return False
+    return is_behind

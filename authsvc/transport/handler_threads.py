@@ -45,13 +45,18 @@ class HandlerThreads(Executor):
         with self._counting:
             if self._count == self._most:
                 return
-            self._count += 1
-        threading.Thread(
-            target=_work,
-            args=(self._tasks, self._idle),  # not the executor, which would then never go
-            name=f"handler_{self._count}",
-            daemon=True,
-        ).start()
+            thread = threading.Thread(
+                target=_work,
+                args=(self._tasks, self._idle),  # not the executor, which would then never go
+                name=f"handler_{self._count}",
+                daemon=True,
+            )
+            try:
+                thread.start()
+            except RuntimeError:  # it would end the server's own thread; those that are there do
+                _log.exception("no thread for a call")
+            else:
+                self._count += 1
 
 
 def _work(tasks: _Tasks, idle: _Idle) -> None:

@@ -69,7 +69,7 @@ def parse(token: str, *, types: frozenset[str] = ACCESS_TOKEN_TYPES) -> CompactJ
         raise TokenInactive(TokenDefect.MALFORMED)
     signing_input, _, last = token.encode().rpartition(b".")
     first, _, middle = signing_input.partition(b".")  # another dot in the middle is no base64url
-    if not (first and middle and last):
+    if not last:  # an empty header or payload is no JSON
         raise TokenInactive(TokenDefect.MALFORMED)
     try:
         header = _read_header(first)

@@ -121,7 +121,8 @@ def _move_to(engine: Engine) -> Iterator[Callable[[str, str], None]]:
     def move(version: str, oldest: str) -> None:
         with engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
-            connection.execute(text("UPDATE schema_compatibility SET oldest = :o"), {"o": oldest})
+            connection.execute(text("DELETE FROM schema_compatibility"))
+            connection.execute(text("INSERT INTO schema_compatibility VALUES (:o)"), {"o": oldest})
 
     yield move
     move(HEAD, _FIRST_THAT_SAYS)
@@ -146,6 +147,16 @@ def test_p_dur_3_a_program_works_with_the_schema_of_a_later_one_that_serves_it(
     move_to(version, oldest)
 
     assert schema_standing(engine) is standing
+
+
+def test_p_dur_3_a_later_schema_that_does_not_say_whom_it_serves_serves_nobody_else(
+    engine: Engine, move_to: Callable[[str, str], None]
+) -> None:
+    move_to("9999", HEAD)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM schema_compatibility"))
+
+    assert schema_standing(engine) is SchemaStanding.AHEAD
 
 
 @pytest.mark.parametrize("oldest", [HEAD, "9999"])

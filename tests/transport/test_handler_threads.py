@@ -103,6 +103,23 @@ def test_what_a_task_raises_takes_no_thread_along(
     assert all(thread.is_alive() for thread in new(before))
 
 
+def test_a_call_for_which_the_system_has_no_thread_waits_for_one_and_ends_nothing(
+    threads: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    done = threading.Semaphore(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(MOST + 1):
+            threads.submit(done.release)
+
+    threads.submit(done.release)
+    assert all(done.acquire(timeout=10) for _ in range(MOST + 2))
+
+
 def test_a_task_is_held_no_longer_than_it_runs(threads: Executor) -> None:
     class Call:
         gone = threading.Event()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.errors import TokenInactive
+from authsvc.errors import TokenDefect, TokenInactive
 from authsvc.verify.cache import TokenCache
 from authsvc.verify.claims import Claims
 from authsvc.verify.keyring import KeyRing
@@ -29,6 +29,18 @@ def _token(number: int) -> str:
 
 
 TOKENS = [_token(number) for number in range(12)]
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\udfff.e.e", "é", TOKENS[0] + "\ud800"])
+def test_what_is_not_ascii_is_malformed_and_not_looked_at(text: str) -> None:
+    """Not even a lone surrogate, which is no text and has no bytes, does anything else."""
+    verifier = _Counting()
+
+    with pytest.raises(TokenInactive) as refusal:
+        TokenCache(verifier, capacity=10).read(text, keys=RING)
+
+    assert refusal.value.defect is TokenDefect.MALFORMED
+    assert verifier.checked == []
 
 
 def test_a_signature_is_checked_once() -> None:

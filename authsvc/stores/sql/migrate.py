@@ -90,8 +90,9 @@ def _standing(connection: Connection) -> SchemaStanding:
         return SchemaStanding.FITTING
     if version is None or version < HEAD:
         return SchemaStanding.BEHIND
-    oldest = connection.scalars(select(schema_compatibility.c.oldest)).one()
-    return SchemaStanding.FITTING if oldest <= HEAD else SchemaStanding.AHEAD
+    oldest = connection.scalars(select(schema_compatibility.c.oldest)).one_or_none()
+    is_served = oldest is not None and oldest <= HEAD
+    return SchemaStanding.FITTING if is_served else SchemaStanding.AHEAD
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The roll of those who answer from memory, and the feed, on each engine (P-REV-1, P-FLT-2)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -128,3 +129,18 @@ def test_the_feed_gives_back_what_was_published_from_the_place_of_the_enrolment(
     came, after = stream.read(place, wait=0.01)
     assert came == published
     assert stream.read(after, wait=0.01) == ((), after)
+
+
+def test_p_dur_3_what_a_later_version_adds_to_the_feed_is_left_out(
+    hot: Hot, roll: RedisLeaseRoll, shared_server: Server
+) -> None:
+    stream = RedisFeedStream(hot.connection)
+    place = roll.enrol(b"one").feed_end
+    stream.publish([_revocation(1)])
+    with shared_server.client() as client:
+        [(_, fields)] = client.xrange(keys.FEED)
+        client.xadd(keys.FEED, {**fields, b"r": b"2", b"hue": b"7"})
+
+    came, _ = stream.read(place, wait=0.01)
+
+    assert came == [_revocation(1), replace(_revocation(1), revision=2)]
