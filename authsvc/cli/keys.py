@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authsvc.cli.options import DEFAULT_SERVER, Json, Server, Yes
+from authsvc.cli.options import DEFAULT_SERVER, TAKES_BASE64URL, Json, Server, Yes
 from authsvc.cli.output import show, show_one
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def rotate(
     show_one(_row(answer.key), as_json=as_json)
 
 
-@app.command()
+@app.command(context_settings=TAKES_BASE64URL)
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id (kid).")],
     *,

@@ -7,6 +7,10 @@ import typer
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 
+TAKES_BASE64URL = {"ignore_unknown_options": True}
+"""The settings of a command whose argument is base64url: one in 64 begins with a dash, which is no
+option then."""
+
 SERVER_CA = "AUTHSVC_SERVER_CA"
 SERVER_NAME = "AUTHSVC_SERVER_NAME"
 CLIENT_CERT = "AUTHSVC_CLIENT_CERT"

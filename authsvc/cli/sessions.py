@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authsvc.cli.accounts import AccountArgument
-from authsvc.cli.options import DEFAULT_SERVER, Json, Server
+from authsvc.cli.options import DEFAULT_SERVER, TAKES_BASE64URL, Json, Server
 from authsvc.cli.output import show
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def list_sessions(
     show([_row(session) for session in answer.sessions], as_json=as_json)
 
 
-@app.command()
+@app.command(context_settings=TAKES_BASE64URL)
 def revoke(
     session_id: Annotated[str, typer.Argument(help="The session's id (sid).")],
     *,

@@ -10,7 +10,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
+from typer.testing import CliRunner
 
+from authsvc.cli import app
 from tests.porch.processes import clean_environment
 
 NOBODY = "127.0.0.1:1"
@@ -159,3 +161,25 @@ def test_healthcheck_follows_the_health_of_the_server() -> None:
         assert "UNIMPLEMENTED" in unknown.stderr
     finally:
         server.stop(None)
+
+
+@pytest.mark.parametrize(
+    "command", [("keys", "revoke", "--yes"), ("sessions", "revoke")], ids=lambda c: c[0]
+)
+@pytest.mark.parametrize("number", range(64))
+def test_an_id_that_begins_with_a_dash_is_no_option(command: tuple[str, ...], number: int) -> None:
+    """One id in 64 does, and any of 64 characters may follow."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    identity = f"-{letters[number]}{letters[:20]}"
+
+    done = CliRunner().invoke(app, [*command, identity, "--server", NOBODY])
+
+    assert done.exit_code == 1, done.output
+    assert NOBODY in done.output
+
+
+@pytest.mark.parametrize("command", [("keys", "revoke", "--yes"), ("sessions", "revoke")])
+def test_an_option_that_there_is_not_is_refused_beside_an_id(command: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, [*command, "an-id", "--serer", NOBODY])
+
+    assert done.exit_code == 2
