@@ -25,6 +25,7 @@ import socket
 import struct
 import zlib
 from datetime import timedelta
+from functools import lru_cache
 
 from authsvc.domain.clock import from_milliseconds, to_milliseconds
 from authsvc.domain.identifiers import (
@@ -66,6 +67,10 @@ _DICTIONARY = (
 
 
 _IPV4_BYTES = 4
+
+_Words = tuple[str, ...]
+_Texts = tuple[str, _Words, _Words, _Words, str, str, str]
+"""Audience, scopes, roles, methods, device id, address and user agent."""
 
 
 def pack(session: Session) -> bytes:
@@ -133,9 +138,9 @@ def unpack(session_id: SessionId, record: bytes) -> Session:
         epoch=epoch,
         client_id=client_id,
         audience=audience,
-        scopes=tuple(scopes),
-        roles=tuple(roles),
-        amr=tuple(amr),
+        scopes=scopes,
+        roles=roles,
+        amr=amr,
         client=ClientInfo(ip_address=ip_address, user_agent=user_agent, device_id=device_id),
         nonce_hash=nonce_hash,
         generation=generation,
@@ -176,16 +181,17 @@ def _pack_address(text: str) -> bytes:
     return b""
 
 
-def _deflate(texts: tuple[object, ...]) -> bytes:
+def _deflate(texts: _Texts) -> bytes:
     plain = json.dumps(texts, ensure_ascii=False, separators=(",", ":")).encode()
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
     return deflater.compress(plain) + deflater.flush()
 
 
-def _inflate(packed: bytes) -> tuple[str, list[str], list[str], list[str], str, str, str]:
+@lru_cache(maxsize=1024)  # of browsers alike the texts are alike, and of a session they stay
+def _inflate(packed: bytes) -> _Texts:
     inflater = zlib.decompressobj(-15, zdict=_DICTIONARY)
     # A later version may have more to say, while an upgrade is rolled out or back (P-DUR-3).
     audience, scopes, roles, amr, device_id, ip_address, user_agent, *_ = json.loads(
         inflater.decompress(packed) + inflater.flush()
     )
-    return audience, scopes, roles, amr, device_id, ip_address, user_agent
+    return audience, tuple(scopes), tuple(roles), tuple(amr), device_id, ip_address, user_agent
