@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
 
 from authsvc.domain.tracing import Span, untraced
 from authsvc.errors import FieldViolation, InvalidRequest, StoreUnavailable
-from authsvc.stores.sql.engine import WRITES
+from authsvc.stores.sql.engine import begin
 
 _T = TypeVar("_T")
 
@@ -83,10 +83,8 @@ def write_what_is_missing(engine: Engine, work: Callable[[Connection], _T]) -> _
 
 
 def _write_once(engine: Engine, work: Callable[[Connection], _T]) -> _T:
-    with engine.connect() as connection:
-        connection.execution_options(**{WRITES: True})
-        with connection.begin():
-            return work(connection)
+    with engine.connect() as connection, begin(connection, writes=True):
+        return work(connection)
 
 
 @contextmanager
@@ -102,7 +100,7 @@ def read(engine: Engine) -> Iterator[Connection]:
         _measured(engine, "sql read"),
         _translated(),
         engine.connect() as connection,
-        connection.begin(),
+        begin(connection, writes=False),
     ):
         yield connection
 
