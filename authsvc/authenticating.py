@@ -8,6 +8,7 @@ from authsvc.domain.address_verification import AddressVerification
 from authsvc.domain.attempts import Attempts
 from authsvc.domain.grants import Grants
 from authsvc.domain.hash_kinds import HashKinds
+from authsvc.domain.hashing_queue import HashingQueue
 from authsvc.domain.login import Login
 from authsvc.domain.one_time_codes import OneTimeCodes
 from authsvc.domain.password_change import PasswordChange
@@ -54,12 +55,9 @@ def put_together(
     hashes = PasswordHashes(
         profile=policies.argon2_profile(base.config), peppers=policies.peppers(base.config)
     )
+    queue = HashingQueue(on_length=base.metrics.set_hash_queue, on_shed=base.metrics.count_shed)
     passwords = Passwords(
-        hashes=hashes,
-        foreign_kinds=hash_kinds.current,
-        on_queue=base.metrics.set_hash_queue,
-        on_shed=base.metrics.count_shed,
-        span=base.span,
+        hashes=hashes, queue=queue, foreign_kinds=hash_kinds.current, span=base.span
     )
     policy = policies.password_policy(base.config)
     login = Login(

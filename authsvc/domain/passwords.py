@@ -1,60 +1,34 @@
-"""Passwords: how they are hashed without hurting anybody else.
+"""Passwords: how they are hashed and checked, each by as much work as any other."""
 
-Hashing runs on threads of its own, one a core, at low priority and behind a bounded queue, so that
-a storm of logins delays logins and nothing else. A place in the queue belongs to the hash and not
-to the request: a caller that goes away frees nothing, and cannot multiply the work.
-"""
-
-import os
-import sys
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
 from typing import TypeVar
 
 from authsvc.domain.foreign_hashes.foreign_hash import HashKind
 from authsvc.domain.foreign_hashes.schemes import spend
+from authsvc.domain.hashing_queue import HashingQueue
 from authsvc.domain.imported_hash import ImportedHash, read_imported
 from authsvc.domain.password_hashes import PasswordHashes
 from authsvc.domain.tracing import Span, untraced
-from authsvc.errors import DeadlineExceeded, Overloaded
 
 _T = TypeVar("_T")
 
-HASHING_NICENESS = 10
-"""Keeps nine tenths of the verify rate while every core hashes."""
-
 
 class Passwords:
-    """Hashes and checks passwords, one hash at a time for each permit."""
+    """Hashes and checks passwords."""
 
     def __init__(
         self,
         *,
         hashes: PasswordHashes,
-        permits: int = 1,
-        queue_limit: int = 12,
+        queue: HashingQueue,
         foreign_kinds: Callable[[], Sequence[HashKind]] = tuple,
-        on_queue: Callable[[int], None] = lambda _: None,
-        on_shed: Callable[[], None] = lambda: None,
         span: Span = untraced,
     ) -> None:
         self._hashes = hashes
-        self._permits = permits
-        self._queue_limit = queue_limit
+        self._queue = queue
         self._foreign_kinds = foreign_kinds
-        self._on_queue = on_queue
-        self._on_shed = on_shed
         self._span = span
-        self._waiting = 0
-        self._seconds_per_hash = 0.0
-        self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(
-            permits, thread_name_prefix="argon2", initializer=_lower_priority
-        )
 
     def hash(self, password: str, *, time_left: timedelta) -> str:
         """Hash a new password into a PHC string.
@@ -107,8 +81,7 @@ class Passwords:
             Overloaded: The queue is full or the time would not do.
 
         """
-        with self._lock:
-            self._check_room(time_left)
+        self._queue.check_room(time_left=time_left)
 
     def needs_rehash(self, stored: str) -> bool:
         """Say whether new hashes have another form, other parameters or another pepper."""
@@ -116,7 +89,7 @@ class Passwords:
 
     def close(self) -> None:
         """Finish what is being hashed and stop."""
-        self._threads.shutdown()
+        self._queue.close()
 
     def _judge(
         self, password: str, stored: str | None, owed: Sequence[HashKind], *, is_open: bool
@@ -142,44 +115,4 @@ class Passwords:
 
     def _run(self, work: Callable[[], _T], time_left: timedelta) -> _T:
         with self._span("password hash"):
-            future = self._admit(work, time_left)
-            try:
-                return future.result(timeout=max(0.0, time_left.total_seconds()))
-            except FutureTimeoutError:
-                raise DeadlineExceeded from None
-
-    def _admit(self, work: Callable[[], _T], time_left: timedelta) -> "Future[_T]":
-        with self._lock:
-            self._check_room(time_left)
-            self._waiting += 1
-            self._on_queue(self._waiting)
-        future = self._threads.submit(self._timed, work)
-        future.add_done_callback(self._leave)
-        return future
-
-    def _check_room(self, time_left: timedelta) -> None:
-        wait = timedelta(seconds=self._waiting / self._permits * self._seconds_per_hash)
-        if self._waiting >= self._permits + self._queue_limit or wait > time_left:
-            self._on_shed()
-            detail = "the hashing queue is full or too slow for the deadline"
-            raise Overloaded(detail, retry_after=max(wait, _LEAST_RETRY))
-
-    def _timed(self, work: Callable[[], _T]) -> _T:
-        started = time.monotonic()
-        try:
-            return work()
-        finally:
-            self._seconds_per_hash += (time.monotonic() - started - self._seconds_per_hash) / 8
-
-    def _leave(self, _: object) -> None:
-        with self._lock:
-            self._waiting -= 1
-            self._on_queue(self._waiting)
-
-
-_LEAST_RETRY = timedelta(milliseconds=100)
-
-
-def _lower_priority() -> None:
-    if sys.platform == "linux":  # elsewhere a thread has no priority of its own to lower
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
+            return self._queue.run(work, time_left=time_left)
