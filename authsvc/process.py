@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 _PR_SET_PDEATHSIG = 1
+_M_ARENA_MAX, _ARENAS = -8, 64
 _POLL_SECONDS = 0.01
 # Loaded here, because a child must not load anything between fork and exec.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -89,6 +90,16 @@ def spawn(program: Sequence[str]) -> Child:
         os.execv(program[0], list(program))  # noqa: S606 - no shell wanted
 
     return fork(become_program)
+
+
+def separate_threads_memory() -> None:
+    """Let each thread allocate from memory of its own (glibc), from now on.
+
+    Where threads share it, what one keeps comes to lie behind another's password hash, whose place
+    is then no longer whole, so that the next hash takes its 19 MB elsewhere.
+    """
+    if _libc is not None and hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _become_child(parent: int) -> None:

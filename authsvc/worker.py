@@ -13,6 +13,7 @@ from authsvc.addresses import parse_address
 from authsvc.config import Config, ConfigurationError
 from authsvc.errors import AuthError
 from authsvc.listening import shared_socket
+from authsvc.process import separate_threads_memory
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -34,6 +35,7 @@ def run(config: Config, ready: Callable[[], None]) -> None:
 
     To be called in the main thread of a process of its own, with SIGTERM blocked.
     """
+    separate_threads_memory()
     telemetry.configure_stderr(level=config.log_level, log_format=config.log_format)
     log = telemetry.get_logger("authsvc.worker")
     try:
