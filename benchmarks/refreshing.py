@@ -17,6 +17,7 @@ IDS = ("P6", "P6b")
 
 _REFRESH = "/authn.v1.AuthService/Refresh"
 _COUNTED_REFRESHES = 200
+_COUNTS = 3
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/137.0.0.0 Safari/537.36"
@@ -97,21 +98,24 @@ def _count_round_trips(address: str, first: RefreshRequest, redis_url: str) -> R
     """Refresh one after the other, and count what Redis reads from its connections.
 
     What comes at the same time but not from a refresh is taken off by its kind: the health check's
-    pings, and the counting itself.
+    pings, and the counting itself. The worker's duties speak too, now and then: the least counts.
     """
     with harness.stubs(address) as stubs, Redis.from_url(redis_url) as redis:
         token = stubs.auth.Refresh(first).tokens.refresh_token
-        before = _exchanges(redis)
-        for _ in range(_COUNTED_REFRESHES):
-            answer = stubs.auth.Refresh(RefreshRequest(refresh_token=token))
-            token = answer.tokens.refresh_token
-        after = _exchanges(redis)
+        counts = []
+        for _ in range(_COUNTS):
+            before = _exchanges(redis)
+            for _ in range(_COUNTED_REFRESHES):
+                token = stubs.auth.Refresh(RefreshRequest(refresh_token=token)).tokens.refresh_token
+            counts.append((_exchanges(redis) - before) / _COUNTED_REFRESHES)
     return Result(
         id="P6",
         name="round trips to Redis per refresh",
-        value=(after - before) / _COUNTED_REFRESHES,
+        value=min(counts),
         unit="",
-        yardstick=f"reads that Redis counts during {_COUNTED_REFRESHES} refreshes",
+        yardstick=f"reads that Redis counts during {_COUNTED_REFRESHES} refreshes, "
+        f"the least of {_COUNTS}",
+        samples=tuple(counts),
         must=at_most(1),
     )
 
