@@ -1,5 +1,7 @@
 """Hashes in a queue: who is refused, and when those that are done are told."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from authsvc.domain import hashing_queue
-from authsvc.domain.hashing_queue import HashingQueue
+from authsvc.domain.hashing_queue import NICENESS, HashingQueue
 from authsvc.errors import DeadlineExceeded, Overloaded
 
 PATIENCE = timedelta(seconds=30)
@@ -41,6 +43,8 @@ class Storm:
         self._lengths = threading.Condition()
         self._longest = 0
         self.queue = HashingQueue(on_length=self._note)
+        self.queue.run(lambda: None, time_left=PATIENCE)  # what was before must not matter
+        self._longest = 0
         self._callers = callers
 
     def call(self, work: Callable[[], object]) -> "Future[object]":
@@ -80,6 +84,7 @@ def is_told_during_the_next(seconds: float, waiting: int, clock: Clock) -> bool:
     """
     told, seen = threading.Event(), Future[bool]()
     with storm() as calls:
+        clock.now += 10
 
         def first() -> None:
             calls.await_length(1 + waiting)
@@ -104,6 +109,15 @@ def test_a_result_is_told_and_what_the_work_raises_is_raised() -> None:
     with pytest.raises(LookupError):
         queue.run(fail, time_left=PATIENCE)
     assert queue.run(lambda: "next", time_left=PATIENCE) == "next"
+    queue.close()
+
+
+def test_hashing_has_a_low_priority() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    queue = HashingQueue()
+    assert sys.platform != "linux" or queue.run(niceness, time_left=PATIENCE) == NICENESS
     queue.close()
 
 
