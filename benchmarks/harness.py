@@ -301,7 +301,7 @@ def access_token(address: str) -> str:
         return given.auth.Register(request).tokens.access_token
 
 
-def idle_memory_of(service: Service, field: str = "VmRSS") -> float:
+def idle_memory_of(service: Service) -> float:
     """Give what a worker takes, in MB, that has been called once and then left alone.
 
     The first call, whatever it is, touches 9 MB that the supervisor had only loaded.
@@ -309,7 +309,7 @@ def idle_memory_of(service: Service, field: str = "VmRSS") -> float:
     with stubs(service.address) as given:
         given.account.GetPasswordPolicy(GetPasswordPolicyRequest())
     time.sleep(_SETTLE_SECONDS)
-    return memory_of(service.worker, field)
+    return memory_of(service.worker, "VmRSS")
 
 
 def memory_of(pid: int, field: str) -> float:

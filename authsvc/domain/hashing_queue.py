@@ -119,8 +119,7 @@ class HashingQueue:
         self._on_length(self._length)
 
     def _work(self) -> None:
-        if sys.platform == "linux":  # elsewhere a thread has no priority of its own to lower
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        _lower_priority()
         while (task := self._tasks.get()) is not None:
             self._hash(*task)
             del task  # it holds a password
@@ -154,3 +153,10 @@ def _outcome(work: _Work[_T]) -> _Work[_T]:
 
 def _raise(error: BaseException) -> NoReturn:
     raise error
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own to lower
+        this = os.PRIO_PROCESS, threading.get_native_id()
+        # A process that is nicer already may not be less so, and would be left without the thread.
+        os.setpriority(*this, max(NICENESS, os.getpriority(*this)))

@@ -112,13 +112,28 @@ def test_a_result_is_told_and_what_the_work_raises_is_raised() -> None:
     queue.close()
 
 
-def test_hashing_has_a_low_priority() -> None:
-    def niceness() -> int:
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def _niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
+
+def test_hashing_has_a_low_priority() -> None:
     queue = HashingQueue()
-    assert sys.platform != "linux" or queue.run(niceness, time_left=PATIENCE) == NICENESS
+    assert sys.platform != "linux" or queue.run(_niceness, time_left=PATIENCE) == NICENESS
     queue.close()
+
+
+def test_a_process_of_still_lower_priority_hashes_too() -> None:
+    def hash_in_nicer_thread() -> int:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS + 5)
+        queue = HashingQueue()  # its thread begins with the niceness of this one
+        niceness = queue.run(_niceness, time_left=PATIENCE)
+        queue.close()
+        return niceness
+
+    with ThreadPoolExecutor(1) as nicer:
+        niceness = nicer.submit(hash_in_nicer_thread).result(timeout=30)
+    assert sys.platform != "linux" or niceness == NICENESS + 5
 
 
 def test_while_two_more_wait_a_result_is_held(clock: Clock) -> None:

@@ -57,3 +57,12 @@ def test_a_typical_record_is_small() -> None:
 def test_what_does_not_fit_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r".*"):
         session_record.pack(replace(a_session(), **fields))  # type: ignore[arg-type]
+
+
+def test_texts_of_many_sessions_do_not_pile_up() -> None:
+    session = a_session()
+    for number in range(1_500):
+        client = ClientInfo(device_id=f"{number:022}")
+        record = session_record.pack(replace(session, client=client))
+        assert session_record.unpack(session.session_id, record).client == client
+    assert session_record._inflate.cache_info().currsize <= 1_024
