@@ -99,6 +99,7 @@ _SCHEMES: Mapping[str, tuple[Kind, bool]] = {
 }
 """What a URL begins with, and whether TLS is spoken then."""
 
+_WITH_AUTHORITY = re.compile(r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 _TLS_PORTS = {RABBITMQ.title: 5671}
 
 
@@ -161,13 +162,13 @@ def _parse(name: str, url: str) -> SinkAddress:
         raise ValueError(f"that begins with none of {' '.join(f'{one}:' for one in _SCHEMES)}")
     kind, has_tls = _SCHEMES[scheme]
     try:
-        parts = urlsplit(url)
-        username, password = _credentials(parts)
+        authority, parts = _split(url)
+        username, password = _credentials(authority)
         address = SinkAddress(
             name=name,
             kind=kind,
             has_tls=has_tls,
-            hosts=tuple(_hosts(parts, _TLS_PORTS.get(kind.title, 0) if has_tls else 0, kind)),
+            hosts=tuple(_hosts(authority, _TLS_PORTS.get(kind.title, 0) if has_tls else 0, kind)),
             path=_path(parts, kind),
             username=username,
             password=password,
@@ -180,22 +181,33 @@ def _parse(name: str, url: str) -> SinkAddress:
     return address
 
 
-def _credentials(parts: SplitResult) -> tuple[str, str]:
-    user_info = parts.netloc.rpartition("@")[0]
+def _split(url: str) -> tuple[str, SplitResult]:
+    """Give the authority (RFC 3986, 3.2) apart: urlsplit knows none that names several hosts."""
+    found = _WITH_AUTHORITY.fullmatch(url)
+    if found is None:
+        return "", urlsplit(url)
+    return found["authority"], urlsplit(f"{found['scheme']}://-{found['rest']}")
+
+
+def _credentials(authority: str) -> tuple[str, str]:
+    user_info = authority.rpartition("@")[0]
     username, _, password = user_info.partition(":")
     return unquote(username, errors="strict"), unquote(password, errors="strict")
 
 
-def _hosts(parts: SplitResult, tls_port: int, kind: Kind) -> Iterator[tuple[str, int]]:
-    netloc = parts.netloc.rpartition("@")[2]
-    names = netloc.split(",") if netloc else []
+def _hosts(authority: str, tls_port: int, kind: Kind) -> Iterator[tuple[str, int]]:
+    named = authority.rpartition("@")[2]
+    names = named.split(",") if named else []
     if not min(1, kind.hosts) <= len(names) <= kind.hosts:
         raise ValueError
     for name in names:
         one = urlsplit(f"//{name}")
-        if not one.hostname or one.netloc != name or one.port == 0:
+        host, port = one.hostname or "", one.port
+        written = f"[{host}]" if ":" in host else host
+        # Not every Python refuses what stands before or after the brackets.
+        if not host or port == 0 or name.lower() not in (written, f"{written}:{port}"):
             raise ValueError
-        yield one.hostname, one.port or tls_port or kind.port
+        yield host, port or tls_port or kind.port
 
 
 def _path(parts: SplitResult, kind: Kind) -> str:
